@@ -1,0 +1,393 @@
+"""What a monitor is given and what it may answer.
+
+A monitor is one file: a declaration (`MONITOR`) and a pure function (`evaluate`). It is given the
+terms of one condition version, the statements it must judge in order of `observed_at`, a frozen
+view of whatever else it asked for (the case), and the moment of judging. It answers with findings.
+A subject that was heard and has no finding has kept the condition; nothing here reads a clock, a
+file or a database.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from isodate import Duration
+from pydantic import BaseModel, ConfigDict
+
+
+class Severity(StrEnum):
+    """How grave a deviation is, mildest first."""
+
+    LOW = "low"
+    MODERATE = "moderate"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Grade(StrEnum):
+    """How far a piece of evidence may be trusted, best first (design: "Evidence has a grade")."""
+
+    A = "A"  # our own inspector saw it
+    B = "B"  # an independent third party or the destination government
+    C = "C"  # signed by the device
+    D = "D"  # signed by the exporter, or a reading that arrived under its own machine key
+    E = "E"  # unsigned, remote video or press
+    F = "F"  # anonymous
+
+
+class Need(StrEnum):
+    """What a monitor needs beside facts; only what it names is loaded into its case."""
+
+    LEDGER = "ledger"
+    UNITS = "units"
+    PARTIES = "parties"
+    OBLIGATIONS = "obligations"
+    FILINGS = "filings"
+    DOCUMENTS = "documents"
+    SCREENING = "screening"
+    CUSTODY = "custody"
+
+
+class Answer(StrEnum):
+    """What a finding says. *Kept* is never a finding: it is the absence of one about a subject."""
+
+    BROKEN = "broken"
+    NOT_ASSESSABLE = "not_assessable"
+
+
+SubjectKind = Literal["unit", "site", "license", "party"]
+
+
+class Subject(NamedTuple):
+    """What a statement or finding is about: a unit by serial, a site or a party, or the license."""
+
+    kind: SubjectKind
+    reference: str
+
+
+class Source(NamedTuple):
+    """Who said something, and how much that is worth."""
+
+    kind: str  # reading, attestation, check_in, inspection, ...
+    grade: Grade
+    by: str  # reference of the party that said it, or the authority's role
+    mode: str | None = None  # physical, remote_video, documentary
+
+
+class TermsModel(BaseModel):
+    """Base of every kind's terms. Later versions may gain fields with defaults, nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class FactsModel(BaseModel):
+    """Base of every kind's facts: each is optional, since a report carries what its author knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+F_co = TypeVar("F_co", bound=FactsModel, covariant=True)
+
+
+class Statement(NamedTuple, Generic[F_co]):
+    """Facts about one subject at one time, from one source.
+
+    `facts` offers every fact of the vocabulary by name; what was not stated is None.
+    """
+
+    id: str
+    subject: Subject
+    facts: F_co
+    observed_at: datetime
+    captured_at: datetime
+    received_at: datetime
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Hears:
+    """How far back a monitor must hear beside the statement itself. The default is not at all.
+
+    `latest`: the latest statement before, of each subject (`scope="subject"`: of the same one only).
+    `lag`: also the latest statement of the same subject that is at least this much older.
+    `window`: no statement older than this is given (and for `window` without `latest` or `lag`,
+    every statement inside it).
+    """
+
+    latest: bool = False
+    lag: timedelta | None = None
+    window: timedelta | None = None
+    scope: Literal["subject", "license"] = "subject"
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the statement alone is enough."""
+        return not self.latest and self.lag is None and self.window is None
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What a condition makes somebody owe, again and again.
+
+    A `reading` is owed within `every` of the last one, per unit; a `report` once in each calendar
+    period of length `every`, counted from `starts` (or the day the condition takes effect).
+    `grace` runs after the due time; silence beyond it is a finding.
+    """
+
+    what: Literal["reading", "report"]
+    per: Literal["unit", "license"]
+    every: timedelta | Duration
+    grace: timedelta
+    by: str | None = None
+    starts: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A party in its role on the license."""
+
+    reference: str
+    role: str
+    name: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line authorizes and what was drawn from it; amounts in the line's own currency."""
+
+    line: int
+    unit: str
+    authorized_quantity: Decimal
+    authorized_value: Decimal | None
+    currency: str | None
+    shipped_quantity: Decimal = Decimal(0)
+    shipped_value: Decimal = Decimal(0)
+    last_shipped_on: date | None = None
+    shipments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One serial number on a license and what its papers say of it."""
+
+    serial: str
+    line: int
+    shipped_on: date | None = None
+    site: str | None = None
+    consignee: str | None = None
+    disposition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Something owed under this condition. `met_at` is None while it is still owed.
+
+    `last_heard_at` is what the party or device last gave before `due_at`.
+    """
+
+    subject: Subject
+    slot: int
+    due_at: datetime
+    grace_until: datetime
+    met_at: datetime | None = None
+    last_heard_at: datetime | None = None
+    period: tuple[date, date] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A whole report as handed in: who filed it, for which period, naming which facts."""
+
+    id: str
+    kind: str
+    by_roles: frozenset[str]
+    facts: frozenset[str]
+    observed_at: datetime
+    received_at: datetime
+    period: tuple[date, date] | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document in the file: a certificate, an assessment, a delivery proof."""
+
+    id: str
+    kind: str
+    subject: Subject
+    issued_on: date | None = None
+    valid_until: date | None = None
+    issuer: str | None = None
+    accepted: bool = False
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningHit:
+    """A possible or confirmed match of a party against a published list."""
+
+    party: str
+    list: str
+    listed_on: date | None
+    screened_at: datetime
+    confirmed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyEvent:
+    """A unit changed hands, place or state."""
+
+    id: str
+    serial: str
+    action: str
+    at: datetime
+    from_party: str | None = None
+    to_party: str | None = None
+    site: str | None = None
+    authorized: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The frozen view a monitor is given beside the statements. Parts it did not ask for are empty."""
+
+    license: str
+    state: str
+    granted_on: date
+    expires_on: date | None
+    end_use: str | None
+    destination_countries: frozenset[str] = frozenset()
+    exporter: str = ""
+    sites: frozenset[str] = frozenset()
+    in_force_from: datetime | None = None
+    binds: tuple[str, ...] = ()
+    lines: frozenset[int] = frozenset()
+    earlier: Sequence["Statement[Any]"] = ()
+    ledger: tuple[Line, ...] = ()
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    parties: tuple[Party, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    filings: tuple[Filing, ...] = ()
+    documents: tuple[Document, ...] = ()
+    hits: tuple[ScreeningHit, ...] = ()
+    custody: tuple[CustodyEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a monitor has to say: about whom, since when, why, and what would clear it.
+
+    `reason` is a stable code in words_with_underscores: with license, kind and subject it is the
+    fingerprint of a deviation. `evidence` are ids of statements, filings or obligations used.
+    """
+
+    answer: Answer
+    subject: Subject
+    reason: str
+    at: datetime
+    expected: str
+    observed: str
+    clears: str
+    evidence: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    severity: Severity | None = None
+    grade: Grade | None = None
+    cleared_at: datetime | None = None
+
+
+def _nothing_else(_terms: Any) -> Hears:
+    return Hears()
+
+
+Evaluate = Callable[[Any, Sequence[Statement[Any]], Case, datetime], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """The declaration of one kind of condition; `kind` and `documentation` come from its file.
+
+    `how_to_check` is what an inspector does on site, `what_to_see` what there should be to see.
+    `hears` may depend on the terms. `version` goes up with every change of the rule.
+    """
+
+    title: str
+    terms: type[TermsModel]
+    facts: type[FactsModel]
+    evaluate: Evaluate
+    severity: Severity
+    how_to_check: str
+    what_to_see: str
+    version: int = 1
+    needs: frozenset[Need] = frozenset()
+    hears: Callable[[Any], Hears] = _nothing_else
+    owes: Callable[[Any], Duty] | None = None
+    kind: str = ""
+    documentation: str = ""
+
+    @property
+    def fact_names(self) -> frozenset[str]:
+        """The facts it reads."""
+        return frozenset(self.facts.model_fields)
+
+
+def broken(
+    statement: Statement[Any],
+    *,
+    reason: str,
+    expected: str,
+    observed: str,
+    clears: str,
+    subject: Subject | None = None,
+    severity: Severity | None = None,
+    also: Sequence[Statement[Any]] = (),
+) -> Finding:
+    """Find the condition broken by what this statement says; `also` names further statements used."""
+    return Finding(
+        answer=Answer.BROKEN,
+        subject=subject or statement.subject,
+        reason=reason,
+        at=statement.observed_at,
+        expected=expected,
+        observed=observed,
+        clears=clears,
+        evidence=(statement.id, *(other.id for other in also)),
+        severity=severity,
+        grade=min([statement.source.grade, *(other.source.grade for other in also)]),
+    )
+
+
+def not_assessable(
+    statement: Statement[Any],
+    *,
+    reason: str,
+    expected: str,
+    observed: str,
+    missing: Sequence[str],
+    clears: str,
+    subject: Subject | None = None,
+) -> Finding:
+    """Say that this statement is not enough to judge by, and what is missing."""
+    return Finding(
+        answer=Answer.NOT_ASSESSABLE,
+        subject=subject or statement.subject,
+        reason=reason,
+        at=statement.observed_at,
+        expected=expected,
+        observed=observed,
+        clears=clears,
+        evidence=(statement.id,),
+        missing=tuple(missing),
+        grade=statement.source.grade,
+    )
+
+
+def by_subject(statements: Sequence[Statement[F_co]]) -> dict[Subject, list[Statement[F_co]]]:
+    """Group statements by subject, keeping their order."""
+    groups: dict[Subject, list[Statement[F_co]]] = {}
+    for statement in statements:
+        groups.setdefault(statement.subject, []).append(statement)
+    return groups
