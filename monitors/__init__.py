@@ -24,11 +24,13 @@ from monitors._contract import (
     TermsModel,
     Unit,
 )
+from monitors._facts import Code, Position, known_country
 
 __all__ = [
     "Answer",
     "Case",
     "Catalogue",
+    "Code",
     "CustodyEvent",
     "Document",
     "Duty",
@@ -42,6 +44,7 @@ __all__ = [
     "Need",
     "Obligation",
     "Party",
+    "Position",
     "ScreeningHit",
     "Severity",
     "Source",
@@ -50,4 +53,5 @@ __all__ = [
     "TermsModel",
     "Unit",
     "catalogue",
+    "known_country",
 ]

@@ -78,6 +78,10 @@ class Catalogue:
         """Check stated facts against the vocabulary; raises pydantic's ValidationError."""
         return self._adapter.validate_python(facts)
 
+    def facts_of(self, text: str | bytes) -> dict[str, Any]:
+        """Read facts from JSON text and check them; raises pydantic's ValidationError."""
+        return self._adapter.validate_json(text)
+
     def stated(self, facts: dict[str, Any]) -> Any:
         """Dress checked facts as an object that answers None to what was not stated."""
         dressed = self._stated()
@@ -127,7 +131,10 @@ def _union(monitors: Iterable[Monitor]) -> dict[str, FieldInfo]:
 
 
 def _meaning(field: FieldInfo) -> tuple[str, ...]:
-    return (repr(field.annotation), repr(field.metadata), repr(field.description))
+    return tuple(
+        repr(part)
+        for part in (field.annotation, field.metadata, field.description, field.json_schema_extra)
+    )
 
 
 def _fact(name: str, field: FieldInfo, monitors: Iterable[Monitor]) -> Fact:

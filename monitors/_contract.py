@@ -113,19 +113,23 @@ class Hears:
 
     `latest`: the latest statement before, of each subject (`scope="subject"`: of the same one only).
     `lag`: also the latest statement of the same subject that is at least this much older.
-    `window`: no statement older than this is given (and for `window` without `latest` or `lag`,
-    every statement inside it).
+    `window`: no statement older than this is given.
+    `stating`: only statements that state this fact count.
+
+    Units in the case are those the statements are about, and every unit of the license when the
+    scope is the license.
     """
 
     latest: bool = False
     lag: timedelta | None = None
     window: timedelta | None = None
+    stating: str = ""
     scope: Literal["subject", "license"] = "subject"
 
     @property
     def nothing(self) -> bool:
         """Whether the statement alone is enough."""
-        return not self.latest and self.lag is None and self.window is None
+        return not self.latest and self.lag is None
 
 
 @dataclass(frozen=True, slots=True)

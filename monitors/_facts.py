@@ -6,9 +6,12 @@ Numbers and lists are bounded, text is a short code: there is no room for an ima
 person's name.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from monitors._countries import ALPHA2
 
 Scope = Literal["unit", "site", "license"]
 
@@ -20,8 +23,16 @@ Code = Annotated[
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2."""
 
+
+def known_country(code: str) -> str:
+    """Refuse what is not a country of ISO 3166-1."""
+    if code not in ALPHA2:
+        raise ValueError("not an ISO 3166-1 alpha-2 country code")
+    return code
+
+
 Count = Annotated[int, Field(ge=0, le=10**12, strict=True)]
-Number = Annotated[float, Field(ge=0, le=10**12, allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=0, le=10**12, allow_inf_nan=False, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^(sha256:)?[0-9a-f]{64}$")]
 
@@ -36,10 +47,21 @@ def fact(question: str, *, unit: str, scopes: tuple[Scope, ...] = ("unit",)) -> 
     return Field(description=question, json_schema_extra={"unit": unit, "scopes": list(scopes)})
 
 
+Codes = Annotated[list[Code], Field(max_length=1000)]
+Countries = Annotated[list[Country], Field(max_length=1000)]
+
+
+def named(words: Iterable[str], most: int = 10) -> str:
+    """Name things for a sentence: in order, and so many of them at most."""
+    names = sorted(set(words))
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 class Position(BaseModel):
     """Where a unit is: WGS 84 degrees, and the radius in metres it is known to within."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
     lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]

@@ -79,6 +79,7 @@ def hears(terms: Terms) -> Hears:
         latest=terms.per != "unit",
         lag=LOOKED_BACK,
         window=LOOKED_AHEAD,
+        stating="gallery_size",
         scope="subject" if terms.per == "unit" else "license",
     )
 

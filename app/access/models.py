@@ -1,0 +1,39 @@
+"""Keys and answers already given."""
+
+from datetime import datetime
+
+from sqlalchemy import LargeBinary, PrimaryKeyConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base
+
+
+class Key(Base):
+    """A machine's or person's credential. The secret itself is never stored, only its SHA-256."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    role: Mapped[str]
+    party: Mapped[str | None]
+    label: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class AnswerGiven(Base):
+    """The first answer to a request that carried an `Idempotency-Key`; given again to its twin."""
+
+    __tablename__ = "answers_given"
+    __table_args__ = (PrimaryKeyConstraint("owner", "key"),)
+
+    owner: Mapped[str]
+    key: Mapped[str]
+    request: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    sent: Mapped[bytes | None] = mapped_column(LargeBinary)
+    status: Mapped[int | None]
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,78 @@
+"""How a route says who may use it, and how a request says who is asking.
+
+A route without a declaration stops the service at its start (`undeclared`).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from app.access.rules import READS_FILINGS, Actor, KeyMissing, Role, RoleNotAllowed
+
+scheme = HTTPBearer(
+    auto_error=False, bearerFormat="ew_<id>_<secret>", description="A key made by `endwatch keys`"
+)
+
+
+class May:
+    """The declaration of a route: which roles may use it. Answers with the actor."""
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = frozenset(roles)
+
+    def __call__(self, request: Request) -> Actor:
+        """Recognize who is asking and whether the role may."""
+        token = bearer(request.headers.get("authorization"))
+        if token is None:
+            raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
+        state = request.app.state
+        actor: Actor = state.keyring.recognize(token, state.clock())
+        if actor.role not in self.roles:
+            allowed = ", ".join(sorted(self.roles))
+            raise RoleNotAllowed(f"A key of role {actor.role} may not do this; needed: {allowed}.")
+        return actor
+
+
+def bearer(header: str | None) -> str | None:
+    """Take the token out of an Authorization header."""
+    if header is None or header[:7].lower() != "bearer ":
+        return None
+    return header[7:].strip()
+
+
+def may(*roles: Role) -> Any:
+    """Declare the roles of a route, as a parameter's default dependency."""
+    return Depends(May(*roles))
+
+
+def public() -> None:
+    """Declare a route that needs no key."""
+
+
+Public = Depends(public)
+Officer = Annotated[Actor, may(Role.LICENSING_OFFICER)]
+Reader = Annotated[Actor, may(*READS_FILINGS)]
+Anybody = Annotated[Actor, may(*Role)]
+
+
+def undeclared(routers: Iterable[APIRouter]) -> list[str]:
+    """Name the routes that do not say who may use them; raises when there is none to look at."""
+    routes = [route for router in routers for route in router.routes]
+    assert routes, "no routes were found to check"
+    return [
+        f"{sorted(route.methods or [])} {route.path}"
+        for route in routes
+        if isinstance(route, APIRoute) and not any(map(_declares, calls(route)))
+    ]
+
+
+def calls(route: APIRoute) -> list[Callable[..., Any] | None]:
+    """List the dependencies a route was declared with."""
+    return [dependency.call for dependency in route.dependant.dependencies]
+
+
+def _declares(call: Callable[..., Any] | None) -> bool:
+    return isinstance(call, May) or call is public

@@ -1,0 +1,1 @@
+"""Puts facts before monitors and stores what they find."""

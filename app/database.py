@@ -1,0 +1,103 @@
+"""PostgreSQL: the engine, the declarative base, and one transaction per request.
+
+The session dependency has function scope: it commits when the endpoint has returned and before the
+answer is sent, so that a 2xx means committed (decision record 5).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import psycopg
+import sqlalchemy
+from fastapi import Depends, Request
+from sqlalchemy import BigInteger, DateTime, MetaData, Text, create_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from app.errors import Conflict, StorageFull, Trouble, Unavailable
+from app.settings import Settings
+
+Sessions = sessionmaker[Session]
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        datetime: DateTime(timezone=True),
+        int: BigInteger,
+        str: Text,
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+def connect(settings: Settings, *, pool_size: int | None = None) -> Engine:
+    """Make an engine whose connections give up rather than hang."""
+    url = make_url(settings.url).set(drivername="postgresql+psycopg")
+    milliseconds = settings.statement_seconds * 1000
+    return create_engine(
+        url,
+        pool_size=pool_size or settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.pool_wait_seconds,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "endwatch",
+            "options": (
+                f"-c timezone=UTC -c statement_timeout={milliseconds} -c lock_timeout=10000"
+                " -c idle_in_transaction_session_timeout=60000"
+            ),
+        },
+    )
+
+
+def sessions_of(engine: Engine) -> Sessions:
+    """Make the session factory. Objects stay readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False, autoflush=False)
+
+
+def session_of(request: Request) -> Iterator[Session]:
+    """Open the request's one transaction and commit it before the answer."""
+    with request.app.state.sessions() as session:
+        yield session
+        session.commit()
+
+
+SessionDep = Annotated[Session, Depends(session_of, scope="function")]
+
+
+def trouble_of(error: Exception) -> Trouble | None:  # noqa: PLR0911 a table of meanings
+    """Say what a database error means to the caller; None when it is a fault of ours."""
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return Unavailable("All database connections are busy. Try again shortly.")
+    cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
+    if isinstance(cause, psycopg.errors.DiskFull):
+        return StorageFull("The database has no space left. Nothing was stored; try again later.")
+    if isinstance(cause, (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)):
+        return Unavailable("The request met another one at the same record. Send it again.")
+    if isinstance(cause, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
+        return Unavailable("The record is busy. Send the request again.")
+    if isinstance(cause, psycopg.errors.UniqueViolation):
+        return Conflict("The same record was written a moment ago. Read it, or send again.")
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        return Unavailable("The database does not answer. Nothing was stored; try again shortly.")
+    return None
+
+
+def utc(moment: datetime) -> datetime:
+    """Bring a time to UTC."""
+    return moment.astimezone(UTC)

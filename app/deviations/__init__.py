@@ -1,0 +1,1 @@
+"""Findings a person must look at."""

@@ -1,0 +1,81 @@
+"""What a deviation is called, how grave it is, and when it is the same one again."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from monitors import Finding, Grade, Severity, Subject
+
+STEPS = list(Severity)
+WEAK = frozenset({Grade.E, Grade.F})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding with everything a deviation must name about it."""
+
+    license_id: int
+    license: str
+    exporter: str
+    country: str
+    condition_id: int
+    kind: str
+    title: str
+    monitor_version: int
+    severity: Severity
+    finding: Finding
+    digest: str
+
+    @property
+    def source(self) -> str:
+        """What shows it: the first piece of evidence."""
+        return self.finding.evidence[0] if self.finding.evidence else self.finding.reason
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Name what is wrong, apart from when and how often."""
+        return fingerprint(self.license, self.kind, self.finding.subject, self.finding.reason)
+
+    @property
+    def own_severity(self) -> Severity:
+        """How grave the finding is, before its evidence is weighed."""
+        return self.finding.severity or self.severity
+
+
+def fingerprint(license: str, kind: str, subject: Subject, reason: str) -> bytes:
+    """Hash license, kind, subject and reason."""
+    text = f"{license}\0{kind}\0{subject.kind}\0{subject.reference}\0{reason}"
+    return hashlib.sha256(text.encode()).digest()
+
+
+def deviation_id(fingerprint: bytes, episode: int) -> UUID:
+    """Make the id of a deviation: the same inputs give the same id, whenever they come."""
+    return UUID(bytes=hashlib.sha256(fingerprint + episode.to_bytes(4, "big")).digest()[:16])
+
+
+def weighed(weights: Iterable[tuple[Severity, Grade | None]], *, episode: int) -> Severity:
+    """Weigh severities by evidence: weak evidence alone stays at moderate; coming back adds a step."""
+    pairs = list(weights)
+    worst = max((STEPS.index(severity) for severity, _ in pairs), default=0)
+    worst = min(worst + episode - 1, len(STEPS) - 1)
+    if all(grade in WEAK for _, grade in pairs):
+        worst = min(worst, STEPS.index(Severity.MODERATE))
+    return STEPS[worst]
+
+
+def sentence(title: str, subject: Subject, finding: Finding) -> str:
+    """Say in one sentence what is suspected."""
+    who = {"unit": "Unit", "site": "Site", "party": "Party", "license": "License"}[subject.kind]
+    return (
+        f"{title}: {who} {subject.reference} shows {finding.observed}; "
+        f"the license expects {finding.expected}."
+    )
+
+
+def latest(times: Iterable[datetime | None]) -> datetime | None:
+    """Give the latest time, or None unless all are known."""
+    known = list(times)
+    whole = [moment for moment in known if moment is not None]
+    return max(whole) if whole and len(whole) == len(known) else None

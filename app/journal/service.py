@@ -1,0 +1,55 @@
+"""Writing to the journal and reading it by number."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.journal.models import Entry, PendingEntry
+
+
+def append(
+    session: Session,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    body: dict[str, Any],
+    now: datetime,
+    party: str | None = None,
+    topic: str | None = None,
+) -> None:
+    """Record a change in its own transaction; the sequencer numbers it once that is committed."""
+    append_all(
+        session,
+        [
+            {
+                "recorded_at": now,
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "party": party,
+                "topic": topic,
+                "body": body,
+            }
+        ],
+    )
+
+
+def append_all(session: Session, entries: list[dict[str, Any]]) -> None:
+    """Record several changes in order, each with the columns of a pending entry."""
+    if entries:
+        session.execute(insert(PendingEntry), entries)
+
+
+def read(
+    session: Session, *, after: int, limit: int, topic: str | None = None, party: str | None = None
+) -> list[Entry]:
+    """Read entries by number, oldest first, of one topic or party if asked."""
+    query = select(Entry).where(Entry.seq > after).order_by(Entry.seq).limit(limit)
+    if topic is not None:
+        query = query.where(Entry.topic == topic)
+    if party is not None:
+        query = query.where(Entry.party == party)
+    return list(session.scalars(query))

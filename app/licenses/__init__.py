@@ -1,0 +1,1 @@
+"""Licenses, their lines and conditions, and how these change."""

@@ -1,0 +1,106 @@
+"""The application: the only module that knows every router."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from sqlalchemy import make_url
+
+from app import clock, wire
+from app.access.once import Replay
+from app.access.router import undeclared
+from app.access.service import Keyring
+from app.alerts.freshness import Freshness
+from app.alerts.router import router as alerts
+from app.assessments.router import router as assessments
+from app.database import connect, sessions_of
+from app.deviations.router import router as deviations
+from app.journal.router import router as journal
+from app.journal.watch import Watch
+from app.licenses.kinds import router as kinds
+from app.licenses.router import router as licenses
+from app.obligations.router import router as obligations
+from app.operation import Observed
+from app.operation import router as operation
+from app.reports.router import router as reports
+from app.settings import Settings
+from app.shipments.router import router as shipments
+from app.wire.bodies import BodyLimit
+
+ROUTERS: tuple[APIRouter, ...] = (
+    licenses,
+    kinds,
+    shipments,
+    reports,
+    obligations,
+    assessments,
+    deviations,
+    alerts,
+    journal,
+    operation,
+)
+
+DESCRIPTION = """
+Post-shipment end-use monitoring of export-controlled biometric technology: licenses with
+machine-checkable conditions, reports and readings from the field, deviations for human review, and
+alerts for dashboards that poll. Errors are RFC 9457 problem details.
+"""
+
+
+class RouteUndeclared(RuntimeError):
+    """A route does not say who may use it; the service does not start."""
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> FastAPI:
+    """Make the application: connected when it starts, every route declared."""
+    open_routes = undeclared(ROUTERS)
+    if open_routes:
+        raise RouteUndeclared(f"who may use these? {', '.join(open_routes)}")
+    app = FastAPI(
+        title="Endwatch",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    engine = connect(settings)
+    app.state.settings = settings
+    app.state.clock = now
+    app.state.engine = engine
+    app.state.sessions = sessions_of(engine)
+    app.state.keyring = Keyring(app.state.sessions)
+    app.state.watch = Watch(_conninfo(settings), app.state.keyring.forget)
+    for router in ROUTERS:
+        app.include_router(router)
+    wire.install(app)
+    app.add_exception_handler(Replay, _replay)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.json_limit_bytes,
+        limits={"/v1/readings": settings.readings_limit_bytes},
+    )
+    app.add_middleware(Freshness, state=app.state)
+    app.add_middleware(Observed)
+    return app
+
+
+def _conninfo(settings: Settings) -> str:
+    """Write the database address as psycopg itself wants it."""
+    return make_url(settings.url).set(drivername="postgresql").render_as_string(False)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.watch.start()
+    yield
+    app.state.watch.stop()
+    app.state.engine.dispose()
+
+
+def _replay(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Replay)
+    return error.response()

@@ -1,0 +1,118 @@
+"""What operators look at: liveness, readiness, metrics, and a log line for each request."""
+
+import time
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from pydantic import BaseModel
+from sqlalchemy import text
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access.router import Public
+from app.errors import Unavailable
+from app.wire import problems
+
+router = APIRouter(tags=["operation"])
+
+REQUESTS = Counter("endwatch_requests_total", "Requests answered", ["method", "status"])
+SECONDS = Histogram(
+    "endwatch_request_seconds",
+    "Time to answer",
+    ["method"],
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+SEQ = Gauge("endwatch_journal_seq", "Last journal number this process has heard of")
+
+_log = structlog.get_logger()
+
+
+class NotReady(Unavailable):
+    """The service cannot do its work just now."""
+
+
+class Health(BaseModel):
+    """How it is."""
+
+    status: str
+
+
+@router.get("/livez", dependencies=[Public])
+async def livez() -> Health:
+    """Tell that the process answers."""
+    return Health(status="alive")
+
+
+@router.get("/readyz", dependencies=[Public], responses=problems(NotReady))
+def readyz(request: Request) -> Health:
+    """Tell whether the database answers and the journal is heard."""
+    with request.app.state.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    if request.app.state.watch.current is None:
+        raise NotReady("The journal is not heard yet.")
+    return Health(status="ready")
+
+
+@router.get("/metrics", dependencies=[Public], response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Give the process's figures in Prometheus text format."""
+    progress = request.app.state.watch.current
+    if progress is not None:
+        SEQ.set(progress.seq)
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+class Observed:
+    """ASGI layer that counts, times and logs every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Time a request, and log what became of it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            _note(scope, status, time.perf_counter() - begun)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    method = scope["method"]
+    _child(REQUESTS, method, str(status)).inc()
+    _child(SECONDS, method).observe(seconds)
+    if status >= 500:
+        _log.warning("answered", path=scope["path"], method=method, status=status, seconds=seconds)
+    else:
+        _log.debug("answered", path=scope["path"], method=method, status=status, seconds=seconds)
+
+
+_children: dict[tuple[Any, ...], Any] = {}
+
+
+def _child(metric: Any, *labels: str) -> Any:
+    """Find a metric's child without prometheus_client's lock."""
+    key = (metric, *labels)
+    child = _children.get(key)
+    if child is None:
+        child = _children[key] = metric.labels(*labels)
+    return child

@@ -1,0 +1,1 @@
+"""What somebody told us: attestations, inspections, readings."""

@@ -1,0 +1,58 @@
+"""What somebody told us, as it was handed in."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base
+from app.licenses.models import License
+
+
+class Report(Base):
+    """One report. It is never edited: a correction is another report that names it.
+
+    `answer` is what its author was told, and is told again when the same report comes again.
+    """
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        Index(None, "license_id", "reference", unique=True),
+        Index(None, "corrects", unique=True, postgresql_where="corrects IS NOT NULL"),
+        Index(None, "license_id", "received_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    license_id: Mapped[int] = mapped_column(ForeignKey(License.id))
+    kind: Mapped[str]
+    reference: Mapped[str]
+    period_from: Mapped[date | None]
+    period_to: Mapped[date | None]
+    observed_at: Mapped[datetime]
+    captured_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    mode: Mapped[str]
+    grade: Mapped[str]
+    filed_by: Mapped[str]
+    corrects: Mapped[UUID | None] = mapped_column(ForeignKey("reports.id"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[dict[str, Any]]
+    answer: Mapped[dict[str, Any]]
+
+
+class ReadingBatch(Base):
+    """One delivery of readings; the journal tells it as one entry, with the root of its readings."""
+
+    __tablename__ = "reading_batches"
+    __table_args__ = (Index(None, "received_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    filed_by: Mapped[str]
+    received_at: Mapped[datetime]
+    lines: Mapped[int]
+    accepted: Mapped[int]
+    duplicates: Mapped[int]
+    rejected: Mapped[list[Any]]
+    root: Mapped[bytes] = mapped_column(LargeBinary)

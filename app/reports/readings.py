@@ -1,0 +1,447 @@
+"""Taking in readings in bulk: parsed, sorted out, judged and copied in one transaction.
+
+A reading is known by license, serial and time, or by its own `id`. Known ones are counted as
+duplicates; one that says something else under the same name is rejected. A line that cannot be
+taken never takes the others with it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import psycopg
+from pydantic_core import to_json
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app import journal
+from app.access.rules import Actor
+from app.assessments import dockets, statements
+from app.assessments import service as assessments
+from app.assessments.rules import Docket
+from app.assessments.service import Hearing
+from app.assessments.statements import Units
+from app.database import Sessions
+from app.errors import Invalid
+from app.journal.rules import root
+from app.licenses.models import License
+from app.licenses.schemas import start_of
+from app.obligations import service as obligations
+from app.reports import rules
+from app.reports.lines import Line, Parsed
+from app.reports.models import ReadingBatch
+from app.reports.schemas import ReadingsOut, Receipt, Rejected
+from monitors import Grade, Source, Statement, Subject, catalogue
+
+REJECTS_KEPT = 1_000
+TRIES = 3
+
+
+class NothingReadable(Invalid):
+    """Not one line of the batch could be read."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch on its way in: what is still to be taken, and what became of the rest."""
+
+    actor: Actor
+    now: datetime
+    digest: str
+    id: UUID
+    lines: list[Line]
+    rejected: list[Rejected]
+    duplicates: int = 0
+    dockets: dict[str, Docket] = field(default_factory=dict)
+    units: dict[int, Units] = field(default_factory=dict)
+    late: dict[int, datetime] = field(default_factory=dict)
+    count: int = 0
+
+    def reject(self, line: Line, type: str, detail: str, pointer: str | None = None) -> None:
+        self.rejected.append(Rejected(line=line.number, type=type, detail=detail, pointer=pointer))
+
+
+_LICENSES = text("""
+SELECT l.id, l.number, l.revision, l.attend_from IS NOT NULL AS unattended,
+       EXISTS (SELECT FROM obligations o WHERE o.license_id = l.id AND o.settled_at IS NULL
+               AND o.next_look_at <= :now) AS look
+FROM licenses l
+WHERE l.number = ANY(:numbers) AND (CAST(:party AS text) IS NULL OR l.exporter = :party)
+ORDER BY l.id FOR NO KEY UPDATE OF l
+""")
+
+_LATER = text("""
+SELECT q.license_id, q.serial, r.observed_at, r.reading_id, r.facts::text AS facts
+FROM unnest(CAST(:licenses AS bigint[]), CAST(:serials AS text[]),
+            CAST(:since AS timestamptz[])) AS q(license_id, serial, since)
+JOIN LATERAL (
+    SELECT observed_at, reading_id, facts FROM readings r
+    WHERE r.license_id = q.license_id AND r.serial = q.serial
+      AND r.observed_at >= q.since AND r.observed_at >= :earliest
+) r ON true
+""")
+
+_BY_ID = text("""
+SELECT q.license_id, q.reading_id, r.serial, r.observed_at
+FROM unnest(CAST(:licenses AS bigint[]), CAST(:ids AS text[])) AS q(license_id, reading_id)
+JOIN readings r ON r.license_id = q.license_id AND r.reading_id = q.reading_id
+""")
+
+_COPY = (
+    "COPY readings (license_id, serial, observed_at, received_at, batch_id, grade, said_by,"
+    " reading_id, facts) FROM STDIN"
+)
+
+
+def take(
+    sessions: Sessions, parsed: Parsed, *, digest: str, id: UUID, actor: Actor, now: datetime
+) -> ReadingsOut:
+    """Take a batch in a transaction of its own; for the command line and the scheduler."""
+    with sessions() as session:
+        answer = file(session, parsed, digest=digest, id=id, actor=actor, now=now)
+        session.commit()
+        return answer
+
+
+def file(
+    session: Session, parsed: Parsed, *, digest: str, id: UUID, actor: Actor, now: datetime
+) -> ReadingsOut:
+    """Take a batch of parsed lines into the caller's transaction.
+
+    Two batches with the same reading wait for each other at its license; should they still meet at
+    the table, the whole is tried again from the start and finds the duplicate.
+    """
+    if not parsed.lines:
+        raise NothingReadable(
+            "No line could be read; the first reasons are in `errors`.",
+            errors=[reject.model_dump() for reject in parsed.rejected[:20]],
+        )
+    for tried in range(TRIES):
+        savepoint = session.begin_nested()
+        try:
+            answer = _file(session, parsed, digest, id, actor, now)
+        except DBAPIError as error:
+            unique = isinstance(error.orig, psycopg.errors.UniqueViolation)
+            if not unique or tried == TRIES - 1:
+                raise
+            savepoint.rollback()
+        else:
+            savepoint.commit()
+            return answer
+    raise AssertionError
+
+
+def _file(
+    session: Session, parsed: Parsed, digest: str, id: UUID, actor: Actor, now: datetime
+) -> ReadingsOut:
+    batch = _Batch(actor, now, digest, id, list(parsed.lines), list(parsed.rejected))
+    batch.count = parsed.count
+    _hold(session, batch)
+    _check(batch)
+    _know_units(session, batch)
+    _sort_out(session, batch)
+    hearings = _hear(batch)
+    verdict = assessments.judge(session, hearings, now=now)
+    _copy(session, batch)
+    found = {docket.license_id: docket for docket in batch.dockets.values()}
+    if hearings:
+        obligations.heard(session, found, _newest(batch), now=now)
+    for hearing in hearings:
+        verdict.deviations += _judge_late(session, batch, hearing)
+    answer = ReadingsOut(
+        accepted=len(batch.lines),
+        duplicates=batch.duplicates,
+        rejected=sorted(batch.rejected, key=lambda reject: reject.line),
+        deviations=list(dict.fromkeys(verdict.deviations)),
+        receipt=Receipt(digest=digest, received_at=now),
+    )
+    _record(session, batch, answer)
+    return answer
+
+
+def _hold(session: Session, batch: _Batch) -> None:
+    """Hold the licenses named, in one order; look at what is due before anything is taken in."""
+    numbers = sorted({line.license for line in batch.lines})
+    rows = session.execute(
+        _LICENSES, {"numbers": numbers, "party": batch.actor.reads_only, "now": batch.now}
+    ).all()
+    for row in rows:
+        if row.unattended:
+            obligations.attend(session, session.get_one(License, row.id), now=batch.now)
+    found = dockets.load(session, [(row.id, row.revision) for row in rows])
+    batch.dockets = {row.number: found[row.id] for row in rows}
+    looking = {row.id: found[row.id] for row in rows if row.look}
+    if looking:
+        obligations.look_at_licenses(session, looking, now=batch.now)
+
+
+def _check(batch: _Batch) -> None:
+    """Set aside lines about unknown licenses, from the future, or from before their license."""
+    latest = batch.now + rules.CLOCKS_DIFFER
+    granted = {
+        number: start_of(docket.granted_on, ZoneInfo(docket.time_zone))
+        for number, docket in batch.dockets.items()
+    }
+    kept = []
+    for line in batch.lines:
+        since = granted.get(line.license)
+        if since is None:
+            batch.reject(
+                line,
+                "license-unknown",
+                f"There is no license {line.license!r} here.",
+                "/license",
+            )
+        elif line.observed_at > latest:
+            batch.reject(
+                line,
+                "in-future",
+                f"{line.observed_at.isoformat()} has not come yet. Check the device's clock.",
+                "/observed_at",
+            )
+        elif line.observed_at < since:
+            batch.reject(
+                line,
+                "before-license",
+                f"{line.license} was granted later than {line.observed_at.isoformat()}.",
+                "/observed_at",
+            )
+        else:
+            kept.append(line)
+    batch.lines = kept
+
+
+def _know_units(session: Session, batch: _Batch) -> None:
+    """Find the units, and set aside lines about serials that are not on the license."""
+    wanted = {(batch.dockets[line.license].license_id, line.serial) for line in batch.lines}
+    if not wanted:
+        return
+    batch.units = statements.some_units(session, sorted(wanted))
+    kept = []
+    for line in batch.lines:
+        if line.serial in batch.units.get(batch.dockets[line.license].license_id, ()):
+            kept.append(line)
+            continue
+        batch.reject(
+            line,
+            "unit-unknown",
+            f"{line.serial!r} is not a unit of {line.license}. Check the serial number; units "
+            "become known by filing their shipment.",
+            "/serial",
+        )
+    batch.lines = kept
+
+
+Known = dict[tuple[int, str, datetime], tuple[str | None, str]]
+
+
+def _sort_out(session: Session, batch: _Batch) -> None:
+    """Count duplicates, reject contradictions, and note which units spoke out of order."""
+    known = _known(session, batch)
+    named = _named(session, batch)
+    seen: dict[tuple[int, str, datetime], Line] = {}
+    by_id: dict[tuple[int, str], Line] = {}
+    kept = []
+    for line in batch.lines:
+        license_id = batch.dockets[line.license].license_id
+        key = (license_id, line.serial, line.observed_at)
+        stored, before = known.get(key), seen.get(key)
+        other = named.get((license_id, line.id)) if line.id else None
+        twin = by_id.get((license_id, line.id)) if line.id else None
+        if stored is not None or before is not None:
+            facts = before.facts if before else catalogue().facts_of(stored[1] if stored else "")
+            if facts == line.facts:
+                batch.duplicates += 1
+            else:
+                _contradict(batch, line, "observed_at")
+        elif (other is not None and other != key[1:]) or twin is not None:
+            _contradict(batch, line, "id")
+        else:
+            seen[key] = line
+            if line.id:
+                by_id[license_id, line.id] = line
+            kept.append(line)
+    batch.lines = kept
+
+
+def _contradict(batch: _Batch, line: Line, name: str) -> None:
+    batch.reject(
+        line,
+        "reading-contradicts",
+        f"A reading of {line.serial} with this {name} is on file and says something else. "
+        "Readings are never replaced; send a report that corrects it.",
+        f"/{name}",
+    )
+
+
+def _known(session: Session, batch: _Batch) -> Known:
+    """Read what is stored of these units from the earliest time of each on: twins and later ones."""
+    earliest: dict[tuple[int, str], datetime] = {}
+    for line in batch.lines:
+        key = (batch.dockets[line.license].license_id, line.serial)
+        moment = earliest.get(key)
+        if moment is None or line.observed_at < moment:
+            earliest[key] = line.observed_at
+    if not earliest:
+        return {}
+    rows = session.execute(
+        _LATER,
+        {
+            "licenses": [key[0] for key in earliest],
+            "serials": [key[1] for key in earliest],
+            "since": list(earliest.values()),
+            "earliest": min(earliest.values()),
+        },
+    )
+    known: Known = {}
+    for license_id, serial, observed_at, reading_id, facts in rows:
+        known[license_id, serial, observed_at] = (reading_id, facts)
+        since = earliest[license_id, serial]
+        if observed_at > since:
+            batch.late[license_id] = min(since, batch.late.get(license_id, since))
+    return known
+
+
+def _named(session: Session, batch: _Batch) -> dict[tuple[int, str], tuple[str, datetime]]:
+    """Find stored readings by the ids that lines carry."""
+    ids = [(batch.dockets[line.license].license_id, line.id) for line in batch.lines if line.id]
+    if not ids:
+        return {}
+    rows = session.execute(
+        _BY_ID, {"licenses": [pair[0] for pair in ids], "ids": [pair[1] for pair in ids]}
+    )
+    return {
+        (license_id, reading_id): (serial, observed_at)
+        for license_id, reading_id, serial, observed_at in rows
+    }
+
+
+def _hear(batch: _Batch) -> list[Hearing]:
+    """Dress the lines as statements, license by license, in order of time."""
+    words, now = catalogue(), batch.now
+    source = _source(batch)
+    subjects: dict[str, Subject] = {}
+    said: dict[str, list[Statement[Any]]] = {}
+    for line in sorted(batch.lines, key=_order):
+        subject = subjects.get(line.serial)
+        if subject is None:
+            subject = subjects[line.serial] = Subject("unit", line.serial)
+        said.setdefault(line.license, []).append(
+            Statement(
+                statements.reading_id(line.serial, line.observed_at),
+                subject,
+                words.stated(line.facts),
+                line.observed_at,
+                line.observed_at,
+                now,
+                source,
+            )
+        )
+    return [
+        Hearing(docket, heard, batch.units.get(docket.license_id, {}))
+        for number, heard in said.items()
+        for docket in [batch.dockets[number]]
+    ]
+
+
+def _order(line: Line) -> tuple[datetime, str]:
+    return (line.observed_at, line.serial)
+
+
+def _source(batch: _Batch) -> Source:
+    """Grade readings: D under the exporter's own machine key, E when somebody else brings them."""
+    own = batch.actor.party
+    return Source(statements.READING, Grade.D if own else Grade.E, own or str(batch.actor.role))
+
+
+def _copy(session: Session, batch: _Batch) -> None:
+    """Store the readings by COPY."""
+    if not batch.lines:
+        return
+    source = _source(batch)
+    now, id, grade, by = batch.now.isoformat(), str(batch.id), str(source.grade), source.by
+    ids = {number: docket.license_id for number, docket in batch.dockets.items()}
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)
+    rows = "".join(
+        f"{ids[line.license]}\t{line.serial}\t{line.observed_at.isoformat()}\t{now}\t{id}\t{grade}"
+        f"\t{by}\t{line.id or NULL}\t{_facts(line)}\n"
+        for line in batch.lines
+    )
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write(rows)
+
+
+NULL = "\\N"
+
+
+def _facts(line: Line) -> str:
+    """Write facts for COPY's text format. Codes hold no backslash, tab or line end."""
+    return to_json(line.facts).decode()
+
+
+def _newest(batch: _Batch) -> dict[tuple[int, str], datetime]:
+    newest: dict[tuple[int, str], datetime] = {}
+    for line in batch.lines:
+        key = (batch.dockets[line.license].license_id, line.serial)
+        if key not in newest or line.observed_at > newest[key]:
+            newest[key] = line.observed_at
+    return newest
+
+
+def _judge_late(session: Session, batch: _Batch, hearing: Hearing) -> list[UUID]:
+    """Judge history again where a reading came out of order and other verdicts hang on it."""
+    since = batch.late.get(hearing.docket.license_id)
+    if since is None or not assessments.listens(hearing.docket, hearing.said):
+        return []
+    return assessments.rejudge(
+        session,
+        hearing.docket,
+        since=since,
+        now=batch.now,
+        only_listening=True,
+        subjects=sorted({one.subject.reference for one in hearing.said}),
+    ).deviations
+
+
+def _record(session: Session, batch: _Batch, answer: ReadingsOut) -> None:
+    """Keep the batch and tell the journal of it in one entry."""
+    merkle = root([_leaf(line) for line in batch.lines])
+    session.execute(
+        insert(ReadingBatch),
+        {
+            "id": batch.id,
+            "filed_by": batch.actor.name,
+            "received_at": batch.now,
+            "lines": batch.count,
+            "accepted": answer.accepted,
+            "duplicates": answer.duplicates,
+            "rejected": [reject.model_dump() for reject in answer.rejected[:REJECTS_KEPT]],
+            "root": merkle,
+        },
+    )
+    journal.append(
+        session,
+        actor=batch.actor.name,
+        action="readings.filed",
+        subject=f"batch:{batch.id}",
+        party=batch.actor.party,
+        body={
+            "digest": batch.digest,
+            "root": f"sha256:{merkle.hex()}",
+            "accepted": answer.accepted,
+            "duplicates": answer.duplicates,
+            "rejected": len(answer.rejected),
+            "licenses": sorted({line.license for line in batch.lines}),
+        },
+        now=batch.now,
+    )
+
+
+def _leaf(line: Line) -> bytes:
+    """Write a reading as the leaf of its batch's tree."""
+    head = f"{line.license}\n{line.serial}\n{line.observed_at.isoformat()}\n".encode()
+    return head + to_json(line.facts)

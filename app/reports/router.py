@@ -1,0 +1,145 @@
+"""Reports and readings over HTTP."""
+
+import hashlib
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Header, Request
+
+from app.access.once import KeyUsedForOther, OnceDep
+from app.access.router import Reader, may
+from app.access.rules import Actor, Role
+from app.clock import Now
+from app.database import SessionDep
+from app.errors import Conflict, Invalid
+from app.licenses.service import LicenseUnknown
+from app.reports import lines, readings, rules, service
+from app.reports.schemas import ReadingsOut, ReportIn, ReportOut
+from app.reports.show import ReportFiled, keys, show
+from app.settings import Settings
+from app.wire import Limit, Page, problems
+from app.wire.bodies import BodyTooLarge, EncodingBroken, EncodingUnknown, decoded
+from app.wire.pages import page_of
+
+router = APIRouter(prefix="/v1", tags=["reports"])
+
+Reporter = Annotated[
+    Actor,
+    may(
+        Role.EXPORTER,
+        Role.INSPECTOR,
+        Role.LICENSING_OFFICER,
+        Role.REVIEWER,
+        Role.SUPERVISOR,
+    ),
+]
+Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
+
+
+@router.post(
+    "/reports",
+    status_code=201,
+    responses=problems(
+        LicenseUnknown,
+        rules.KindNotYours,
+        service.ReferenceTaken,
+        KeyUsedForOther,
+        rules.FactRefused,
+        rules.SubjectUnknown,
+        rules.InFuture,
+        BodyTooLarge,
+        Invalid,
+    ),
+)
+def file(
+    report: ReportIn, reporter: Reporter, session: SessionDep, now: Now, once: OnceDep
+) -> ReportOut:
+    """File a report. It is judged at once; the same report again gets the same answer."""
+    return once(
+        lambda: service.file(session, report, actor=reporter, now=now),
+        session=session,
+        actor=reporter,
+        now=now,
+    )
+
+
+@router.get("/reports", responses=problems(Invalid))
+def browse(
+    reader: Reader,
+    session: SessionDep,
+    license: str | None = None,
+    after: str | None = None,
+    limit: Limit = 100,
+) -> Page[ReportFiled]:
+    """List reports, latest first."""
+    rows = service.listed(
+        session, party=reader.reads_only, license=license, after=after, limit=limit
+    )
+    return page_of(rows, limit, show, keys)
+
+
+@router.get("/reports/{id}", responses=problems(service.ReportUnknown))
+def read(id: UUID, reader: Reader, session: SessionDep) -> ReportFiled:
+    """Read a report as it was handed in, with the answer it got."""
+    return show(service.read(session, id, party=reader.reads_only))
+
+
+async def _raw(request: Request) -> bytes:
+    return await request.body()
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+@router.post(
+    "/readings",
+    responses=problems(
+        EncodingBroken,
+        BodyTooLarge,
+        EncodingUnknown,
+        Conflict,
+        readings.NothingReadable,
+        lines.NotAList,
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/x-ndjson": {"schema": {"type": "string"}},
+                "application/json": {
+                    "schema": {
+                        "type": "array",
+                        "items": {"$ref": "#/components/schemas/ReadingIn"},
+                    }
+                },
+            },
+        }
+    },
+)
+def take(
+    gateway: Gateway,
+    session: SessionDep,
+    now: Now,
+    once: OnceDep,
+    body: Annotated[bytes, Depends(_raw)],
+    settings: Annotated[Settings, Depends(_settings)],
+    content_type: Annotated[str, Header()] = "application/x-ndjson",
+    content_encoding: Annotated[str, Header(description="gzip, zstd or none")] = "",
+) -> ReadingsOut:
+    """Take readings in bulk, one JSON object a line. Every line is told of, none silently dropped."""
+
+    def do() -> ReadingsOut:
+        plain = decoded(body, content_encoding, settings.readings_limit_bytes)
+        media_type = content_type.partition(";")[0].strip().lower()
+        return readings.file(
+            session,
+            lines.parse(plain, media_type, settings.readings_limit_lines),
+            digest=f"sha256:{hashlib.sha256(body).hexdigest()}",
+            id=uuid4(),
+            actor=gateway,
+            now=now,
+        )
+
+    return once(do, session=session, actor=gateway, now=now, status=200)

@@ -1,0 +1,377 @@
+"""Taking in reports: checked, judged and stored in one transaction, answered once."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert, select, text, tuple_
+from sqlalchemy.orm import Session
+
+from app import journal
+from app.access.once import Replay, difference
+from app.access.rules import Actor
+from app.assessments import dockets, statements
+from app.assessments import service as assessments
+from app.assessments.rules import Docket
+from app.assessments.service import Hearing, Verdict
+from app.assessments.statements import Units
+from app.deviations.rules import Found
+from app.errors import Conflict, Invalid, Unknown
+from app.licenses.models import License
+from app.licenses.schemas import start_of
+from app.licenses.service import LicenseUnknown
+from app.obligations import service as obligations
+from app.reports import rules
+from app.reports.models import Report
+from app.reports.rules import BeforeLicense, FactRefused, SubjectUnknown
+from app.reports.schemas import NotAssessable, Receipt, ReportIn, ReportOut, StatementIn
+from app.wire import page_after
+from monitors import Filing, Grade, Source, Statement, Subject, catalogue
+
+
+class ReferenceTaken(Conflict):
+    """This reference belongs to an earlier report that says something else."""
+
+
+class ReportUnknown(Unknown):
+    """There is no such report, or it is not yours to see."""
+
+
+class CorrectionUnfit(Invalid):
+    """The report to correct is not there, not yours, or corrected already."""
+
+
+_OPEN = text("""
+SELECT l.id, l.revision, l.attend_from IS NOT NULL AS unattended, r.digest, r.answer,
+       r.body::text AS body,
+       EXISTS (SELECT FROM obligations o WHERE o.license_id = l.id AND o.settled_at IS NULL
+               AND o.next_look_at <= :now) AS look
+FROM licenses l LEFT JOIN reports r ON r.license_id = l.id AND r.reference = :reference
+WHERE l.number = :number AND (CAST(:party AS text) IS NULL OR l.exporter = :party)
+FOR NO KEY UPDATE OF l
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """A report on its way in."""
+
+    report: ReportIn
+    docket: Docket
+    actor: Actor
+    grade: Grade
+    captured_at: datetime
+    now: datetime
+    id: UUID
+
+
+def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> ReportOut:
+    """Take in a report: the same one again gets the same answer, another of its name is refused."""
+    rules.check_kind(actor.role, report.kind)
+    sent = report.model_dump(mode="json", by_alias=True, exclude_none=True)
+    body = json.dumps(sent, sort_keys=True, separators=(",", ":")).encode()
+    digest = hashlib.sha256(body).digest()
+    docket = _open(session, report, digest, body, actor, now)
+    intake = _Intake(
+        report=report,
+        docket=docket,
+        actor=actor,
+        grade=rules.grade_of(actor.role, report.kind, report.mode),
+        captured_at=report.captured_at or now,
+        now=now,
+        id=uuid4(),
+    )
+    _check_times(intake)
+    units = _units(session, docket, report)
+    said = _statements(intake, units)
+    gone = _supersede(session, intake)
+    verdict = _judge(session, intake, said, units, gone)
+    answer = _answer(intake, verdict, digest)
+    _store(session, intake, said, sent, digest, answer)
+    return answer
+
+
+def _open(
+    session: Session,
+    report: ReportIn,
+    digest: bytes,
+    body: bytes,
+    actor: Actor,
+    now: datetime,
+) -> Docket:
+    """Hold the license, replay or refuse a known reference, and look at what is due."""
+    parameters = {
+        "number": report.license,
+        "reference": report.reference,
+        "party": actor.reads_only,
+        "now": now,
+    }
+    row = session.execute(_OPEN, parameters).one_or_none()
+    if row is None:
+        raise LicenseUnknown(f"There is no license {report.license!r} here.", pointer="/license")
+    if row.digest == digest:
+        raise Replay(201, json.dumps(row.answer).encode())
+    if row.digest is not None:
+        raise ReferenceTaken(
+            f"{report.reference} is on file for {report.license} with other content. "
+            "Use a new reference; to correct it, name it in `corrects`.",
+            pointer="/reference",
+            diff=difference(row.body.encode(), body),
+        )
+    if row.unattended:
+        obligations.attend(session, session.get_one(License, row.id), now=now)
+    docket = dockets.load(session, [(row.id, row.revision)])[row.id]
+    if row.look:
+        obligations.look_at_licenses(session, {row.id: docket}, now=now)
+    return docket
+
+
+def _check_times(intake: _Intake) -> None:
+    """Refuse what lies in the future or before the license."""
+    report, now = intake.report, intake.now
+    rules.check_time(report.observed_at, now, "/observed_at")
+    rules.check_time(intake.captured_at, now, "/captured_at")
+    granted = start_of(intake.docket.granted_on, ZoneInfo(intake.docket.time_zone))
+    for index, statement in enumerate(report.statements):
+        moment, pointer = report.observed_at, "/observed_at"
+        if statement.observed_at is not None:
+            moment, pointer = statement.observed_at, f"/statements/{index}/observed_at"
+            rules.check_time(moment, now, pointer)
+        if moment < granted:
+            raise BeforeLicense(
+                f"{report.license} was granted on {intake.docket.granted_on}; nothing observed "
+                "before can be judged by it.",
+                pointer=pointer,
+            )
+
+
+def _units(session: Session, docket: Docket, report: ReportIn) -> Units:
+    serials = {one.subject.serial for one in report.statements if one.subject.serial}
+    if not serials:
+        return {}
+    wanted = [(docket.license_id, serial) for serial in sorted(serials)]
+    return statements.some_units(session, wanted).get(docket.license_id, {})
+
+
+def _statements(intake: _Intake, units: Units) -> list[Statement[Any]]:
+    """Dress what the report says as statements, refusing subjects and facts that do not fit."""
+    report, words = intake.report, catalogue()
+    source = Source(
+        report.kind, intake.grade, intake.actor.party or str(intake.actor.role), report.mode
+    )
+    said = []
+    for index, one in enumerate(report.statements):
+        subject = _subject(intake.docket, one, units, index)
+        _check_scopes(one, subject, index)
+        said.append(
+            Statement(
+                id=statements.report_statement_id(intake.id, index),
+                subject=subject,
+                facts=words.stated(one.facts),
+                observed_at=one.observed_at or report.observed_at,
+                captured_at=intake.captured_at,
+                received_at=intake.now,
+                source=source,
+            )
+        )
+    return said
+
+
+def _subject(docket: Docket, one: StatementIn, units: Units, index: int) -> Subject:
+    """Find what a statement is about on the license."""
+    named = one.subject
+    if named.serial is not None:
+        if named.serial not in units:
+            raise SubjectUnknown(
+                f"{named.serial!r} is not a unit of {docket.license}. Check the serial number; "
+                "units become known by filing their shipment.",
+                pointer=f"/statements/{index}/subject/serial",
+            )
+        return Subject("unit", named.serial)
+    if named.site is not None:
+        if named.site not in docket.sites:
+            raise SubjectUnknown(
+                f"{named.site!r} is not a site of {docket.license}; "
+                f"there are {', '.join(sorted(docket.sites)) or 'none'}.",
+                pointer=f"/statements/{index}/subject/site",
+            )
+        return Subject("site", named.site)
+    return Subject("license", docket.license)
+
+
+def _check_scopes(one: StatementIn, subject: Subject, index: int) -> None:
+    """Refuse a fact that may not be said of this kind of subject."""
+    vocabulary = catalogue().facts
+    for name in one.facts:
+        scopes = vocabulary[name].scopes
+        if subject.kind not in scopes:
+            raise FactRefused(
+                f"{name!r} is said of a {' or '.join(scopes)}, not of a {subject.kind}.",
+                pointer=f"/statements/{index}/facts/{name}",
+            )
+
+
+def _supersede(session: Session, intake: _Intake) -> list[tuple[str, datetime]]:
+    """Set aside the statements of a corrected report: their ids and when they were true."""
+    corrects = intake.report.corrects
+    if corrects is None:
+        return []
+    earlier = session.get(Report, corrects)
+    taken = session.scalar(select(Report.id).where(Report.corrects == corrects))
+    if (
+        earlier is None
+        or earlier.license_id != intake.docket.license_id
+        or earlier.filed_by.partition(":")[0] != intake.actor.role
+        or taken is not None
+    ):
+        why = "corrected already; correct the correction" if taken else "not a report of yours here"
+        raise CorrectionUnfit(f"{corrects} is {why}.", pointer="/corrects")
+    rows = statements.supersede(session, corrects, now=intake.now)
+    return [(statements.report_statement_id(corrects, row.number), row.observed_at) for row in rows]
+
+
+def _judge(
+    session: Session,
+    intake: _Intake,
+    said: Sequence[Statement[Any]],
+    units: Units,
+    gone: Sequence[tuple[str, datetime]],
+) -> Verdict:
+    """Judge the statements, the report as a filing, and history where it is now seen otherwise."""
+    docket, now = intake.docket, intake.now
+    ordered = sorted(said, key=statements.order)
+    verdict = assessments.judge(session, [Hearing(docket, ordered, units)], now=now)
+    verdict.deviations += obligations.filed(session, docket, _filing(intake), now=now)
+    _store_statements(session, intake, said)
+    if gone or assessments.listens(docket, ordered):
+        verdict.deviations += assessments.rejudge(
+            session,
+            docket,
+            since=min([ordered[0].observed_at, *(moment for _, moment in gone)]),
+            now=now,
+            only_listening=True,
+            subjects=sorted({one.subject.reference for one in said}),
+            gone=[id for id, _ in gone],
+            new=frozenset(one.id for one in said),
+        ).deviations
+    verdict.deviations = list(dict.fromkeys(verdict.deviations))
+    return verdict
+
+
+def _store_statements(session: Session, intake: _Intake, said: Sequence[Statement[Any]]) -> None:
+    facts = intake.report.model_dump(mode="json", include={"statements"})["statements"]
+    pairs = [(one, sent["facts"]) for one, sent in zip(said, facts, strict=True)]
+    statements.store(session, intake.docket.license_id, intake.id, pairs)
+
+
+def _filing(intake: _Intake) -> Filing:
+    """Show the report as a whole to the monitors that judge filings."""
+    report, docket = intake.report, intake.docket
+    party = intake.actor.party
+    return Filing(
+        id=f"report:{intake.id}",
+        kind=report.kind,
+        by_roles=docket.roles_of(party) if party else frozenset(),
+        facts=frozenset(name for one in report.statements for name in one.facts),
+        observed_at=report.observed_at,
+        received_at=intake.now,
+        period=(report.period.from_, report.period.to) if report.period else None,
+    )
+
+
+def _answer(intake: _Intake, verdict: Verdict, digest: bytes) -> ReportOut:
+    return ReportOut(
+        id=intake.id,
+        deviations=verdict.deviations,
+        not_assessable=[show_unclear(one) for one in verdict.unclear],
+        receipt=Receipt(digest=f"sha256:{digest.hex()}", received_at=intake.now),
+    )
+
+
+def show_unclear(one: Found) -> NotAssessable:
+    """Show what could not be judged."""
+    finding = one.finding
+    return NotAssessable(
+        condition=one.kind,
+        subject=finding.subject.reference,
+        reason=finding.reason,
+        detail=f"{one.title}: {finding.observed}; {finding.expected} expected.",
+        missing=list(finding.missing),
+    )
+
+
+def _store(
+    session: Session,
+    intake: _Intake,
+    said: Sequence[Statement[Any]],
+    sent: dict[str, Any],
+    digest: bytes,
+    answer: ReportOut,
+) -> None:
+    """Store the report with its answer, and write it to the journal."""
+    report = intake.report
+    session.execute(
+        insert(Report),
+        {
+            "id": intake.id,
+            "license_id": intake.docket.license_id,
+            "kind": report.kind,
+            "reference": report.reference,
+            "period_from": report.period.from_ if report.period else None,
+            "period_to": report.period.to if report.period else None,
+            "observed_at": report.observed_at,
+            "captured_at": intake.captured_at,
+            "received_at": intake.now,
+            "mode": report.mode,
+            "grade": intake.grade,
+            "filed_by": intake.actor.name,
+            "corrects": report.corrects,
+            "digest": digest,
+            "body": sent,
+            "answer": answer.model_dump(mode="json"),
+        },
+    )
+    journal.append(
+        session,
+        actor=intake.actor.name,
+        action="report.filed",
+        subject=f"report:{intake.id}",
+        party=intake.docket.exporter,
+        body=sent | {"digest": f"sha256:{digest.hex()}", "statements_count": len(said)},
+        now=intake.now,
+    )
+
+
+def listed(
+    session: Session, *, party: str | None, license: str | None, after: str | None, limit: int
+) -> list[Report]:
+    """List reports, latest first; one more than `limit` tells that there is a further page."""
+    query = (
+        select(Report)
+        .join(License, License.id == Report.license_id)
+        .order_by(Report.received_at.desc(), Report.id.desc())
+        .limit(limit + 1)
+    )
+    if party is not None:
+        query = query.where(License.exporter == party)
+    if license is not None:
+        query = query.where(License.number == license)
+    keys = page_after(after, 2)
+    if keys is not None:
+        query = query.where(tuple_(Report.received_at, Report.id) < tuple_(*keys))
+    return list(session.scalars(query))
+
+
+def read(session: Session, id: UUID, *, party: str | None) -> Report:
+    """Read a report."""
+    row = session.get(Report, id)
+    if row is None or (
+        party is not None and session.get_one(License, row.license_id).exporter != party
+    ):
+        raise ReportUnknown(f"There is no report {id} here.")
+    return row

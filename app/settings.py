@@ -1,0 +1,36 @@
+"""What can be set from outside, read once at the entry points and passed down."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings from `ENDWATCH_…` environment variables. No secret has a default."""
+
+    model_config = SettingsConfigDict(env_prefix="ENDWATCH_", frozen=True, extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL to use instead of the embedded one"
+    )
+    data_dir: Path = Field(
+        default=Path(".data"), description="Folder of the embedded PostgreSQL and of key files"
+    )
+    pool_size: int = Field(default=12, ge=1, le=200, description="Database connections a process")
+    pool_wait_seconds: float = Field(default=2.0, gt=0, le=60)
+    statement_seconds: int = Field(default=30, ge=1, le=3600)
+    workers: int = Field(default=1, ge=1, le=64, description="API processes")
+    json_limit_bytes: int = Field(default=256 * 1024, ge=1024)
+    readings_limit_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="Decoded")
+    readings_limit_lines: int = Field(default=50_000, ge=1)
+    partitions_ahead_months: int = Field(default=3, ge=1, le=24)
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @property
+    def url(self) -> str:
+        """The database address; the entry point has filled it in when PostgreSQL is embedded."""
+        if self.database_url is None:
+            message = "no database: set ENDWATCH_DATABASE_URL, or use `endwatch serve`"
+            raise RuntimeError(message)
+        return self.database_url.get_secret_value()
