@@ -2,12 +2,16 @@
 
 from alembic import context
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from app.database import connect
+from app.journal.models import TransactionId
 from app.models import Base
 from app.settings import Settings
 
 LOCK = 0x6D696772  # "migr"
+
+ischema_names["xid8"] = TransactionId
 
 
 def run() -> None:
@@ -19,7 +23,13 @@ def run() -> None:
         connection.execute(text("SET statement_timeout = '10min'"))
         connection.commit()
         try:
-            context.configure(connection=connection, target_metadata=Base.metadata)
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                include_name=lambda name, kind, _: (
+                    not (kind == "table" and str(name).startswith("readings_"))
+                ),
+            )
             with context.begin_transaction():
                 context.run_migrations()
             connection.commit()

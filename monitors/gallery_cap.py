@@ -3,7 +3,10 @@
 **What it means.** A gallery is the set of biometric references a system can compare a face (or
 finger, or iris) with. A license for verification at one border gate is a different thing from one
 that can hold a nation. The cap counts enrolled persons *per unit*, *per site* (sum of the latest
-sizes of all units at the site) or over the whole *license*.
+sizes of all units at the site) or over the whole *license*. A unit that has gone silent counts with
+its latest size, and one taken out of use until a report says that nobody is enrolled on it. When
+the condition is about some lines of the license, only their units count. A unit is at the site its
+report names, or else at the one in its papers.
 
 **Terms.** `max_enrolled` (persons), `tolerance_percent` (default 0: not one more), `per` (`unit`,
 `site` or `license`).
@@ -13,15 +16,21 @@ tolerance (`over_cap`); exactly at the cap is kept. **Warned of**, with severity
 unit's growth over the last week or more would carry the sum over the cap within 30 days
 (`approaching_cap`).
 
-**Not assessable** when the cap is per site and nobody said at which site the unit is.
+**Not assessable** when the cap is per site and nobody said at which site the unit is
+(`site_unknown`); or when a sum is within the cap, but a unit that belongs to it and was shipped has
+never said its size (`sizes_missing`).
 
 **Source.** Enrolment limits in end-use undertakings for biometric systems; the count is the
 "gallery size" N of ISO/IEC 19795-1.
 """
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from operator import attrgetter
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -41,11 +50,13 @@ from monitors._contract import (
     by_subject,
     not_assessable,
 )
-from monitors._facts import Count, SiteFact, fact
+from monitors._facts import Count, SiteFact, fact, named
 
 LOOKED_BACK = timedelta(days=7)
 LOOKED_AHEAD = timedelta(days=30)
-AHEAD_DAYS = LOOKED_AHEAD.total_seconds() / 86_400
+DAY = timedelta(days=1)
+TICK = timedelta.resolution
+WHEN = attrgetter("observed_at")
 
 
 class Terms(TermsModel):
@@ -61,7 +72,9 @@ class Terms(TermsModel):
     @property
     def ceiling(self) -> int:
         """The cap with its tolerance, in whole persons."""
-        return int(self.max_enrolled * (100 + self.tolerance_percent) / 100)
+        if not self.tolerance_percent:
+            return self.max_enrolled
+        return int(self.max_enrolled * (100 + Fraction(self.tolerance_percent)) / 100)
 
 
 class Facts(FactsModel):
@@ -74,13 +87,17 @@ class Facts(FactsModel):
 
 
 def hears(terms: Terms) -> Hears:
-    """Growth needs what the unit said a week or more ago; a sum needs every unit's latest size."""
+    """Growth needs what the unit said a week or more ago; a sum needs every unit's latest size.
+
+    A sum looks back without end: those enrolled on a silent unit are still enrolled.
+    """
+    alone = terms.per == "unit"
     return Hears(
-        latest=terms.per != "unit",
+        latest=not alone,
         lag=LOOKED_BACK,
-        window=LOOKED_AHEAD,
+        window=LOOKED_AHEAD if alone else None,
         stating="gallery_size",
-        scope="subject" if terms.per == "unit" else "license",
+        scope="subject" if alone else "license",
     )
 
 
@@ -90,84 +107,127 @@ History = dict[Subject, list[Statement[Facts]]]
 
 def evaluate(terms: Terms, heard: Heard, case: Case, moment: datetime) -> Iterator[Finding]:  # noqa: ARG001
     """Compare each size, or the sum it belongs to, with the cap; then look at the growth."""
-    history = by_subject((*case.earlier, *heard))
-    if terms.per != "unit":
-        yield from _sums(terms, heard, case, history)
-        return
+    return _each(terms, heard, case) if terms.per == "unit" else _sums(terms, heard, case)
+
+
+def _each(terms: Terms, heard: Heard, case: Case) -> Iterator[Finding]:
     ceiling = terms.ceiling
+    history = _history(heard, case)
     for statement in heard:
         size = statement.facts.gallery_size
         if size is None:
             continue
         if size > ceiling:
             yield _over(terms, statement, size, statement.subject)
-        else:
-            yield from _growing(terms, statement, size, history, statement.subject)
+        elif history:
+            yield from _growing(terms, statement, size, size, history, statement.subject)
 
 
-def _sums(terms: Terms, heard: Heard, case: Case, history: History) -> Iterator[Finding]:
+def _sums(terms: Terms, heard: Heard, case: Case) -> Iterator[Finding]:
     """Follow the latest size of every unit, and judge the sum each statement belongs to."""
-    latest: dict[str, tuple[str | None, int]] = {}
-    for statement in case.earlier:
-        _follow(latest, statement, case)
+    ceiling, history, tally = terms.ceiling, _history(heard, case), _Tally(terms, case)
+    earlier = iter(sorted(case.earlier, key=WHEN))
+    before = next(earlier, None)
     for statement in heard:
-        _follow(latest, statement, case)
+        while before is not None and before.observed_at <= statement.observed_at:
+            tally.follow(before)
+            before = next(earlier, None)
         size = statement.facts.gallery_size
-        if size is None:
+        if size is None or not tally.counts(statement):
             continue
-        site = latest.get(statement.subject.reference, (statement.facts.site, 0))[0]
-        if terms.per == "site" and site is None:
+        scope = tally.follow(statement)
+        if scope is None:
             yield _nowhere(terms, statement, size)
             continue
-        subject = Subject("site", site) if terms.per == "site" and site else _whole(case)
-        total = sum(
-            count for where, count in latest.values() if terms.per == "license" or where == site
-        )
-        if total > terms.ceiling:
-            yield _over(terms, statement, total, subject)
-        else:
-            yield from _growing(terms, statement, total, history, subject)
+        total = tally.totals[scope]
+        if total > ceiling:
+            yield _over(terms, statement, total, scope)
+            continue
+        yield from _growing(terms, statement, size, total, history, scope)
+        silent = tally.silent(scope, statement.observed_at.date())
+        if silent:
+            yield _incomplete(terms, statement, total, scope, silent)
 
 
-def _whole(case: Case) -> Subject:
-    return Subject("license", case.license)
+class _Tally:
+    """The latest size of every unit, and their sums by what the cap is counted over."""
+
+    def __init__(self, terms: Terms, case: Case) -> None:
+        self._lines = case.lines
+        self._units = case.units
+        self._whole = None if terms.per == "site" else Subject("license", case.license)
+        self._latest: dict[str, tuple[Subject | None, int]] = {}
+        self._unheard: dict[Subject | None, dict[str, date]] = {}
+        for unit in case.units.values():
+            if unit.shipped_on is not None and (not case.lines or unit.line in case.lines):
+                scope = self._scope(unit.site)
+                self._unheard.setdefault(scope, {})[unit.serial] = unit.shipped_on
+        self.totals: Counter[Subject | None] = Counter()
+
+    def counts(self, statement: Statement[Facts]) -> bool:
+        """Say whether it is about a unit on the lines of the condition."""
+        if statement.subject.kind != "unit" or not self._lines:
+            return statement.subject.kind == "unit"
+        unit = self._units.get(statement.subject.reference)
+        return unit is not None and unit.line in self._lines
+
+    def follow(self, statement: Statement[Facts]) -> Subject | None:
+        """Take in a statement, and say to which sum it belongs; to none if its site is unknown."""
+        size, serial = statement.facts.gallery_size, statement.subject.reference
+        if size is None or not self.counts(statement):
+            return None
+        unit = self._units.get(serial)
+        papers = unit.site if unit else None
+        scope = self._scope(statement.facts.site or papers)
+        left, gone = self._latest.get(serial, (None, 0))
+        self.totals[left] -= gone
+        self.totals[scope] += size
+        self._latest[serial] = (scope, size)
+        self._unheard.get(self._scope(papers), {}).pop(serial, None)
+        return scope
+
+    def silent(self, scope: Subject, day: date) -> list[str]:
+        """Name the units that were shipped by then and never said their size."""
+        unheard = self._unheard.get(scope)
+        return [serial for serial, shipped in unheard.items() if shipped <= day] if unheard else []
+
+    def _scope(self, site: str | None) -> Subject | None:
+        return self._whole or (Subject("site", site) if site else None)
 
 
-def _follow(
-    latest: dict[str, tuple[str | None, int]], statement: Statement[Facts], case: Case
-) -> None:
-    """Keep a unit's latest site and size."""
-    facts, serial = statement.facts, statement.subject.reference
-    if statement.subject.kind != "unit":
-        return
-    site, size = latest.get(serial, (None, 0))
-    unit = case.units.get(serial)
-    site = facts.site or site or (unit.site if unit else None)
-    latest[serial] = (site, size if facts.gallery_size is None else facts.gallery_size)
+def _history(heard: Heard, case: Case) -> History:
+    """Order the sizes each subject stated; none when nothing is a week older than something else."""
+    if not case.earlier and (
+        not heard or heard[-1].observed_at - heard[0].observed_at < LOOKED_BACK
+    ):
+        return {}
+    sized = [one for one in (*case.earlier, *heard) if one.facts.gallery_size is not None]
+    return by_subject(sorted(sized, key=WHEN))
 
 
 def _growing(
-    terms: Terms, statement: Statement[Facts], total: int, history: History, subject: Subject
+    terms: Terms,
+    statement: Statement[Facts],
+    size: int,
+    total: int,
+    history: History,
+    subject: Subject,
 ) -> Iterator[Finding]:
-    """Warn when growth since a week or more ago (30 days at most) reaches the cap in 30 days."""
-    now, size = statement.observed_at, statement.facts.gallery_size
-    before = None
-    for other in history[statement.subject]:
-        if other.observed_at > now - LOOKED_BACK:
-            break
-        if other.observed_at >= now - LOOKED_AHEAD and other.facts.gallery_size is not None:
-            before = other
-    if before is None or before.facts.gallery_size is None or size is None:
+    """Warn when growth since a week or more ago (30 days at most) passes the cap in 30 days."""
+    now, said = statement.observed_at, history.get(statement.subject, [])
+    index = bisect_right(said, now - LOOKED_BACK, key=WHEN)
+    if not index or said[index - 1].observed_at < now - LOOKED_AHEAD:
         return
-    days = (now - before.observed_at).total_seconds() / 86_400
-    daily = (size - before.facts.gallery_size) / days
-    if daily > 0 and total + daily * AHEAD_DAYS > terms.ceiling:
+    before = said[index - 1]
+    grown = size - (before.facts.gallery_size or 0)
+    elapsed = now - before.observed_at
+    if grown > 0 and grown * (LOOKED_AHEAD // TICK) > (terms.ceiling - total) * (elapsed // TICK):
         yield broken(
             statement,
             subject=subject,
             reason="approaching_cap",
             expected=_expected(terms),
-            observed=f"{total:,} enrolled, growing by {daily:,.0f} a day",
+            observed=f"{total:,} enrolled, growing by {grown / (elapsed / DAY):,.0f} a day",
             clears="a reading that shows the growth has stopped, or an amended cap",
             severity=Severity.LOW,
             also=(before,),
@@ -193,6 +253,20 @@ def _nowhere(terms: Terms, statement: Statement[Facts], size: int) -> Finding:
         observed=f"{size:,} enrolled on a unit at an unstated site",
         missing=("site",),
         clears="a report that says at which site the unit is",
+    )
+
+
+def _incomplete(
+    terms: Terms, statement: Statement[Facts], total: int, subject: Subject, silent: Sequence[str]
+) -> Finding:
+    return not_assessable(
+        statement,
+        subject=subject,
+        reason="sizes_missing",
+        expected=_expected(terms),
+        observed=f"{total:,} enrolled, without {named(silent)}",
+        missing=("gallery_size",),
+        clears="a report of the number enrolled on each of these units",
     )
 
 

@@ -126,37 +126,35 @@ def _young(statement: Statement[Facts], age: float, log_days: int, case: Case) -
 
     The day of shipment is counted whole, so that no time zone decides.
     """
-    expected, observed = f"logs kept {log_days:,} days", f"the oldest is {age:,g} days old"
     unit = case.units.get(statement.subject.reference)
     shipped_on = unit.shipped_on if unit else None
+    expected, observed = f"logs kept {log_days:,} days", f"the oldest is {age:,g} days old"
     if shipped_on is None:
-        yield not_assessable(
-            statement,
-            reason="shipment_unknown",
-            expected=expected,
-            observed=f"{observed}; when the unit was shipped is not known",
-            missing=("shipped_on",),
-            clears="a declaration of the shipment, or logs old enough",
-        )
+        yield _untold(statement, "shipment_unknown", expected, f"{observed}; shipment not known")
         return
+    observed = f"{observed}; the unit was shipped on {shipped_on}"
     in_use = (statement.observed_at.date() - shipped_on).days
     if in_use > log_days:
         yield broken(
             statement,
             reason="logs_too_young",
             expected=expected,
-            observed=f"{observed}; the unit was shipped {in_use:,} days before",
+            observed=observed,
             clears="the missing logs, or an account of what became of them",
         )
-    elif age < in_use:
-        yield not_assessable(
-            statement,
-            reason="unit_too_new",
-            expected=expected,
-            observed=f"{observed}; the unit was shipped {in_use:,} days before",
-            missing=("in_use_since",),
-            clears="logs old enough, or logs that reach back to the shipment",
-        )
+    elif not 0 <= in_use <= age:
+        yield _untold(statement, "unit_too_new", expected, observed)
+
+
+def _untold(statement: Statement[Facts], reason: str, expected: str, observed: str) -> Finding:
+    return not_assessable(
+        statement,
+        reason=reason,
+        expected=expected,
+        observed=observed,
+        missing=("shipped_on",) if reason == "shipment_unknown" else ("oldest_log_days",),
+        clears="logs old enough, or logs that reach back to a declared shipment",
+    )
 
 
 MONITOR = Monitor(

@@ -337,4 +337,4 @@ def unassessed(
         query = query.where(License.number == license)
     if keys is not None:
         query = query.where(tuple_(*key) > tuple_(*keys))
-    return [(row, number) for row, number in session.execute(query).tuples()]
+    return [(row, number) for row, number in session.execute(query)]

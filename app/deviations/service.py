@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from app import journal
@@ -235,7 +235,7 @@ def _standing(session: Session, ids: list[UUID]) -> dict[UUID, Any]:
     latest = (
         select(Occurrence.deviation_id, Occurrence.sentence, Occurrence.condition_id)
         .where(Occurrence.deviation_id.in_(ids), Occurrence.withdrawn_at.is_(None))
-        .distinct(Occurrence.deviation_id)
+        .ext(distinct_on(Occurrence.deviation_id))
         .order_by(Occurrence.deviation_id, Occurrence.observed_at.desc(), Occurrence.source.desc())
         .subquery()
     )

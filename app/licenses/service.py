@@ -174,9 +174,7 @@ def _add_conditions(
             select(Condition.key, func.max(Condition.version))
             .where(Condition.license_id == license.id)
             .group_by(Condition.key)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     granted = start_of(license.granted_on, ZoneInfo(license.time_zone)).astimezone(UTC)
     rows = [

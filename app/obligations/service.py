@@ -464,4 +464,4 @@ def listed(
     keys = page_after(after, 2)
     if keys is not None:
         query = query.where(tuple_(Obligation.due_at, Obligation.id) > tuple_(*keys))
-    return [(row, number) for row, number in session.execute(query).tuples()]
+    return [(row, number) for row, number in session.execute(query)]

@@ -236,7 +236,7 @@ def balances(session: Session, license_ids: Sequence[int]) -> dict[int, list[Bal
         .where(LedgerEntry.license_id.in_(license_ids), LedgerEntry.account == "shipped")
         .order_by(Shipment.shipped_on, LedgerEntry.id)
     )
-    for entry, reference, shipped_on in session.execute(entries).tuples():
+    for entry, reference, shipped_on in session.execute(entries):
         balance = found[entry.license_id][entry.line_id]
         balance.shipped_quantity += entry.quantity
         balance.shipped_value += entry.value or Decimal(0)
@@ -291,7 +291,7 @@ def ledger(session: Session, number: str, *, party: str | None) -> LedgerOut:
         .join(Shipment, Shipment.id == Unit.shipment_id)
         .where(Unit.license_id == license.id)
         .order_by(Unit.serial)
-    ).tuples()
+    )
     return LedgerOut(
         license=license.number,
         lines=[_ledger_line(balance) for balance in balances(session, [license.id])[license.id]],

@@ -13,6 +13,16 @@ branch_labels = None
 depends_on = None
 
 
+class Xid8(sa.types.UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction id."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Name the type in DDL."""
+        return "xid8"
+
+
 def upgrade() -> None:
     op.create_table(
         "alerts",
@@ -91,7 +101,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column(
             "transaction",
-            app.journal.models.TransactionId(),
+            Xid8(),
             server_default=sa.text("pg_current_xact_id()"),
             nullable=False,
         ),

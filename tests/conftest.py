@@ -1,0 +1,197 @@
+"""A real PostgreSQL for the whole run, and a fresh database for every test that asks for one."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import Engine, make_url
+from starlette.testclient import TestClient
+
+from app import clock
+from app.access import service as access
+from app.access.rules import Actor, Role
+from app.assessments import dockets
+from app.cli.migrations import migrate
+from app.cli.postgres import Postgres
+from app.database import Sessions, connect, sessions_of
+from app.journal.sequencer import Sequencer
+from app.main import create_app
+from app.settings import Settings
+from tests.world import license_body
+
+TEMPLATE = "template_endwatch"
+_numbers = count(1)
+
+MakeLicense = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server. Its folder is not under pytest's own, which is closed to other users."""
+    folder = Path(tempfile.mkdtemp(prefix="endwatch-tests-"))
+    server = Postgres(folder)
+    url = server.start()
+    with _admin(url) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(settings_for(make_url(url).set(database=TEMPLATE).render_as_string(False)))
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _admin(url: str) -> psycopg.Connection[Any]:
+    conninfo = make_url(url).set(drivername="postgresql", database="postgres")
+    return psycopg.connect(conninfo.render_as_string(False), autocommit=True)
+
+
+def settings_for(url: str, **more: Any) -> Settings:
+    return Settings(database_url=SecretStr(url), **more)
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> Iterator[str]:
+    """A fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    with _admin(postgres.url) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    dockets.forget()
+    yield make_url(postgres.url).set(database=name).render_as_string(False)
+    with _admin(postgres.url) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return settings_for(database_url)
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    engine = connect(settings)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: Engine) -> Sessions:
+    return sessions_of(engine)
+
+
+@pytest.fixture
+def sequencer(engine: Engine) -> Iterator[Sequencer]:
+    """A sequencer that is told when to tick."""
+    sequencer = Sequencer(engine)
+    yield sequencer
+    sequencer.close()
+
+
+class Clock:
+    """The time as the service under test is told it; it moves only when a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = clock.now()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> datetime:
+        self.now += timedelta(**by)
+        return self.now
+
+
+@pytest.fixture
+def time() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def app(settings: Settings, time: Clock) -> FastAPI:
+    return create_app(settings, time)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """The whole application, in this process, without a key."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+class Door:
+    """The application as seen with one key."""
+
+    def __init__(self, client: TestClient, token: str, actor: Actor) -> None:
+        self.client = client
+        self.token = token
+        self.actor = actor
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str, **more: Any) -> Any:
+        return self.client.get(path, headers=self.headers | more.pop("headers", {}), **more)
+
+    def post(self, path: str, json: Any = None, **more: Any) -> Any:
+        headers = self.headers | more.pop("headers", {})
+        return self.client.post(path, json=json, headers=headers, **more)
+
+
+OpenDoor = Callable[..., Door]
+
+
+@pytest.fixture
+def door(client: TestClient, sessions: Sessions, time: Clock) -> OpenDoor:
+    """Makes a key of a role and gives the door it opens."""
+
+    def open_door(role: Role | str, party: str | None = None) -> Door:
+        with sessions() as session:
+            key, token = access.issue(session, Role(role), party=party, label="test", now=time())
+            actor = Actor(key.id, Role(role), party)
+            session.commit()
+        return Door(client, token, actor)
+
+    return open_door
+
+
+@pytest.fixture
+def officer(door: OpenDoor) -> Door:
+    return door(Role.LICENSING_OFFICER)
+
+
+@pytest.fixture
+def exporter(door: OpenDoor) -> Door:
+    return door(Role.EXPORTER, "NORDLICHT")
+
+
+@pytest.fixture
+def dashboard(door: OpenDoor) -> Door:
+    return door(Role.DASHBOARD)
+
+
+@pytest.fixture
+def make_license(officer: Door, exporter: Door) -> MakeLicense:
+    """Registers a license with the given conditions and ships the given serials under it."""
+
+    def make(*conditions: dict[str, Any], serials: tuple[str, ...] = (), **more: Any) -> Any:
+        body = license_body(*conditions, **more)
+        answer = officer.post("/v1/licenses", body)
+        assert answer.status_code == 201, answer.text
+        if serials:
+            shipment = {
+                "license": body["number"],
+                "reference": "SHIP-1",
+                "line": 1,
+                "date": body["granted_on"],
+                "quantity": len(serials),
+                "serials": list(serials),
+            }
+            shipped = exporter.post("/v1/shipments", shipment)
+            assert shipped.status_code == 201, shipped.text
+        return answer.json()
+
+    return make
