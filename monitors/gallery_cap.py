@@ -30,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from operator import attrgetter
 from typing import Annotated, Literal
 
@@ -56,6 +57,7 @@ LOOKED_BACK = timedelta(days=7)
 LOOKED_AHEAD = timedelta(days=30)
 DAY = timedelta(days=1)
 TICK = timedelta.resolution
+AHEAD_TICKS = LOOKED_AHEAD // TICK
 WHEN = attrgetter("observed_at")
 
 
@@ -69,7 +71,7 @@ class Terms(TermsModel):
     per: Literal["unit", "site", "license"] = "unit"
     """What the cap is counted over."""
 
-    @property
+    @cached_property
     def ceiling(self) -> int:
         """The cap with its tolerance, in whole persons."""
         if not self.tolerance_percent:
@@ -220,8 +222,10 @@ def _growing(
         return
     before = said[index - 1]
     grown = size - (before.facts.gallery_size or 0)
+    if grown <= 0:
+        return
     elapsed = now - before.observed_at
-    if grown > 0 and grown * (LOOKED_AHEAD // TICK) > (terms.ceiling - total) * (elapsed // TICK):
+    if grown * AHEAD_TICKS > (terms.ceiling - total) * (elapsed // TICK):
         yield broken(
             statement,
             subject=subject,

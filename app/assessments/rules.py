@@ -64,17 +64,18 @@ class Docket:
     parties: tuple[Party, ...]
     rulings: Mapping[str, tuple[Ruling, ...]]
 
+    @property
+    def hears_all(self) -> bool:
+        """Whether some monitor must hear every unit of the license."""
+        return any(
+            ruling.hears.scope == "license" and not ruling.hears.nothing
+            for versions in self.rulings.values()
+            for ruling in versions
+        )
+
     def roles_of(self, party: str) -> frozenset[str]:
         """Give the roles of a party on the license."""
         return frozenset(named.role for named in self.parties if named.reference == party)
-
-    def ruling(self, condition_id: int) -> Ruling | None:
-        """Find a condition version."""
-        for versions in self.rulings.values():
-            for version in versions:
-                if version.condition_id == condition_id:
-                    return version
-        return None
 
 
 Heard = Sequence[Statement[Any]]

@@ -4,7 +4,7 @@ Callers hold the licenses (`licenses.service.locked`), so that two reports about
 judged one after the other and each hears the other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -39,11 +39,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """Statements about one license, to be judged together, in order of when they were true."""
+    """Statements about one license, to be judged together, in order of when they were true.
+
+    With `late`, monitors that must hear other statements are left out: they judge history again
+    once everything is stored.
+    """
 
     docket: Docket
     said: Said
     units: Units
+    late: bool = False
 
 
 def judge(session: Session, hearings: Sequence[Hearing], *, now: datetime) -> Verdict:
@@ -53,12 +58,30 @@ def judge(session: Session, hearings: Sequence[Hearing], *, now: datetime) -> Ve
 
 def found_in(session: Session, hearings: Sequence[Hearing], *, now: datetime) -> list[Found]:
     """Judge statements without storing anything."""
-    files = _Files(session, hearings)
+    heard = [
+        replace(hearing, docket=_narrowed(hearing.docket, listening=False))
+        if hearing.late
+        else hearing
+        for hearing in hearings
+        if hearing.said
+    ]
+    files = _Files(session, heard)
     found: list[Found] = []
-    for hearing in hearings:
-        if hearing.said:
-            found += rules.judge(hearing.docket, hearing.said, files.context(hearing), now)
+    for hearing in heard:
+        found += rules.judge(hearing.docket, hearing.said, files.context(hearing), now)
     return found
+
+
+def _narrowed(docket: Docket, *, listening: bool) -> Docket:
+    """Keep only the conditions whose monitors hear other statements, or only the rest."""
+    return replace(
+        docket,
+        rulings={
+            key: versions
+            for key, versions in docket.rulings.items()
+            if any(not ruling.hears.nothing for ruling in versions) == listening
+        },
+    )
 
 
 class _Files:
@@ -71,15 +94,15 @@ class _Files:
 
     def _hear(self, hearings: Sequence[Hearing]) -> dict[tuple[int, str], list[Statement[Any]]]:
         """Ask once for each fact that some monitor must hear back."""
-        probes: dict[str, set[Probe]] = {}
+        probes: dict[str, dict[Probe, None]] = {}
         for hearing in hearings:
             for ruling in _listening(hearing):
                 stating = ruling.hears.stating
-                probes.setdefault(stating, set()).update(self._probes(hearing, ruling))
+                probes.setdefault(stating, {}).update(dict.fromkeys(self._probes(hearing, ruling)))
         earlier: dict[tuple[int, str], list[Statement[Any]]] = {}
         for stating, wanted in probes.items():
             for license_id, found in statements.before(
-                self._session, sorted(wanted, key=str), stating
+                self._session, list(wanted), stating
             ).items():
                 earlier[license_id, stating] = sorted(found, key=statements.order)
         return earlier
@@ -109,20 +132,42 @@ class _Files:
             self._whole |= statements.units_of(self._session, [license_id]) or {license_id: {}}
         return self._whole.get(license_id, {})
 
+    def _before(self, hearing: Hearing, ruling: Ruling, said: Said) -> Said:
+        """Give what was stored, and what stands in the same hearing under other terms or lines."""
+        stored = self._earlier.get((hearing.docket.license_id, ruling.hears.stating), [])
+        judged = {one.id for one in said}
+        beside = hearing.said if len(said) < len(hearing.said) else ()
+        both = [one for one in (*stored, *beside) if one.id not in judged]
+        return sorted(both, key=statements.order) if beside else both
+
     def context(self, hearing: Hearing) -> rules.Context:
         """Make the function that gives a monitor its case."""
 
         def case(ruling: Ruling, said: Said) -> Case:
             whole = ruling.hears.scope == "license" and not ruling.hears.nothing
-            earlier = self._earlier.get((hearing.docket.license_id, ruling.hears.stating), ())
             return rules.case_of(
                 hearing.docket,
                 ruling,
                 units=self._units(hearing) if whole else hearing.units,
-                earlier=() if ruling.hears.nothing else _not_among(earlier, said),
+                earlier=() if ruling.hears.nothing else self._before(hearing, ruling, said),
             )
 
         return case
+
+
+def interrupts(session: Session, hearing: Hearing) -> bool:
+    """Say whether statements that are stored already come after the first of these.
+
+    Then monitors that hear other statements must judge history again.
+    """
+    listening = _listening(hearing)
+    if not listening:
+        return False
+    whole = any(ruling.hears.scope == "license" for ruling in listening)
+    subjects = None if whole else {one.subject.reference for one in hearing.said}
+    return statements.any_since(
+        session, hearing.docket.license_id, hearing.said[0].observed_at, subjects
+    )
 
 
 def listens(docket: Docket, said: Said) -> bool:
@@ -139,11 +184,6 @@ def _listening(hearing: Hearing) -> list[Ruling]:
         for ruling in versions
         if not ruling.hears.nothing and not ruling.monitor.fact_names.isdisjoint(stated)
     ]
-
-
-def _not_among(earlier: Said, said: Said) -> Said:
-    judged = {one.id for one in said}
-    return [one for one in earlier if one.id not in judged]
 
 
 def _store(session: Session, found: Sequence[Found], *, now: datetime) -> Verdict:
@@ -207,22 +247,20 @@ def rejudge(
     only_listening: bool,
     subjects: Sequence[str] | None = None,
     gone: Sequence[str] = (),
-    new: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Judge history again from a time on, because something about it has become known.
 
     `only_listening` limits it to monitors whose answer depends on other statements (late evidence);
     otherwise every monitor judges again (an amendment that reaches back). `gone` are statements
-    that were corrected; `new` ones were judged just now: where nothing else was said since, there
-    is nothing to judge again. Findings that are no longer made are withdrawn, not deleted.
+    that were corrected. Findings that are no longer made are withdrawn, not deleted.
     """
-    rulings = _kept(docket, only_listening)
-    whole = any(r.hears.scope == "license" for versions in rulings.values() for r in versions)
+    narrowed = _narrowed(docket, listening=True) if only_listening else docket
+    rulings = narrowed.rulings
+    whole = not only_listening or any(
+        ruling.hears.scope == "license" for versions in rulings.values() for ruling in versions
+    )
     said = statements.since(session, docket.license_id, since, None if whole else subjects)
-    if not gone and new.issuperset(one.id for one in said):
-        return Verdict()
     units = statements.units_of(session, [docket.license_id]).get(docket.license_id, {})
-    narrowed = replace(docket, rulings=rulings)
     found = found_in(session, [Hearing(narrowed, said, units)], now=now)
     verdict = _store(session, found, now=now)
     judged = [one.id for one in said]
@@ -232,14 +270,6 @@ def rejudge(
         everything = {versions[0].kind for versions in docket.rulings.values()}
         _withdraw(session, docket, everything, list(gone), [], now)
     return verdict
-
-
-def _kept(docket: Docket, only_listening: bool) -> Mapping[str, tuple[Ruling, ...]]:  # noqa: FBT001
-    return {
-        key: versions
-        for key, versions in docket.rulings.items()
-        if not only_listening or any(not ruling.hears.nothing for ruling in versions)
-    }
 
 
 def _withdraw(

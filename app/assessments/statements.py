@@ -1,15 +1,15 @@
 """Keeps what was stated, and hears it again as far back as a monitor asks."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.assessments.models import StatementRow
+from app.database import array
 from monitors import Grade, Source, Statement, Subject, Unit, catalogue
 
 LONGEST = timedelta(days=3660)
@@ -61,8 +61,7 @@ SELECT * FROM (
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """Ask for the latest statement of a unit between two times."""
 
     license_id: int
@@ -71,9 +70,9 @@ class Probe:
     until: datetime
 
 
-def reading_id(serial: str, observed_at: datetime) -> str:
-    """Name a reading within its license."""
-    return f"reading:{serial}@{observed_at.isoformat()}"
+def reading_id(serial: str, observed_at: str) -> str:
+    """Name a reading within its license; the time in ISO 8601."""
+    return f"reading:{serial}@{observed_at}"
 
 
 def report_statement_id(report: UUID | str, number: int) -> str:
@@ -95,10 +94,10 @@ def before(
     rows = session.execute(
         _BEFORE,
         {
-            "licenses": [probe.license_id for probe in probes],
-            "serials": [probe.serial for probe in probes],
-            "since": [probe.since for probe in probes],
-            "until": [probe.until for probe in probes],
+            "licenses": array([probe.license_id for probe in probes]),
+            "serials": array([probe.serial for probe in probes]),
+            "since": array([probe.since.isoformat() for probe in probes]),
+            "until": array([probe.until.isoformat() for probe in probes]),
             "stating": stating,
         },
     )
@@ -123,10 +122,37 @@ def since(
     return [_statement(row, Subject(row.subject_kind, row.serial)) for row in rows]
 
 
+_ANY_SINCE = text("""
+SELECT EXISTS (
+    SELECT FROM readings WHERE license_id = :license AND observed_at >= :since
+      AND (CAST(:serials AS text[]) IS NULL OR serial = ANY(:serials))
+) OR EXISTS (
+    SELECT FROM statements WHERE license_id = :license AND observed_at >= :since
+      AND superseded_at IS NULL
+      AND (CAST(:serials AS text[]) IS NULL OR subject = ANY(:serials))
+)
+""")
+
+
+def any_since(
+    session: Session, license_id: int, moment: datetime, serials: Iterable[str] | None
+) -> bool:
+    """Say whether anything was stated on a license since a time, of all subjects or of some."""
+    found = session.scalar(
+        _ANY_SINCE,
+        {
+            "license": license_id,
+            "since": moment,
+            "serials": None if serials is None else list(serials),
+        },
+    )
+    return bool(found)
+
+
 def _statement(row: Any, subject: Subject) -> Statement[Any]:
     """Dress a stored row as a statement."""
     if row.report is None:
-        id = reading_id(subject.reference, row.observed_at)
+        id = reading_id(subject.reference, row.observed_at.isoformat())
     else:
         id = report_statement_id(row.report, row.number)
     words = catalogue()
@@ -200,7 +226,10 @@ def units_of(session: Session, license_ids: Sequence[int]) -> dict[int, Units]:
 
 def some_units(session: Session, wanted: Sequence[tuple[int, str]]) -> dict[int, Units]:
     """Read units by license and serial; what is not on its license is not in the answer."""
-    pairs = {"licenses": [pair[0] for pair in wanted], "serials": [pair[1] for pair in wanted]}
+    pairs = {
+        "licenses": array([pair[0] for pair in wanted]),
+        "serials": array([pair[1] for pair in wanted]),
+    }
     return _units(session.execute(_SOME_UNITS, pairs))
 
 

@@ -27,12 +27,13 @@ class NotAList(Invalid):
 
 
 class Line(NamedTuple):
-    """A line that was read."""
+    """A line that was read; `at` is its time as text."""
 
     number: int
     license: str
     serial: str
     observed_at: datetime
+    at: str
     facts: dict[str, Any]
     id: str | None
 
@@ -133,6 +134,7 @@ def _keep(parsed: Parsed, number: int, values: dict[str, Any]) -> None:
             values["license"],
             values["serial"],
             values["observed_at"],
+            values["observed_at"].isoformat(),
             values["facts"],
             values.get("id"),
         )

@@ -5,7 +5,7 @@ duplicates; one that says something else under the same name is rejected. A line
 taken never takes the others with it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from app.assessments import service as assessments
 from app.assessments.rules import Docket
 from app.assessments.service import Hearing
 from app.assessments.statements import Units
-from app.database import Sessions
+from app.database import Sessions, array
 from app.errors import Invalid
 from app.journal.rules import root
 from app.licenses.models import License
@@ -57,7 +57,8 @@ class _Batch:
     duplicates: int = 0
     dockets: dict[str, Docket] = field(default_factory=dict)
     units: dict[int, Units] = field(default_factory=dict)
-    late: dict[int, datetime] = field(default_factory=dict)
+    late: set[int] = field(default_factory=set)
+    facts: list[str] = field(default_factory=list)
     count: int = 0
 
     def reject(self, line: Line, type: str, detail: str, pointer: str | None = None) -> None:
@@ -143,14 +144,16 @@ def _file(
     _check(batch)
     _know_units(session, batch)
     _sort_out(session, batch)
-    hearings = _hear(batch)
+    batch.facts = [to_json(line.facts).decode() for line in batch.lines]
+    hearings = _hear(session, batch)
     verdict = assessments.judge(session, hearings, now=now)
     _copy(session, batch)
     found = {docket.license_id: docket for docket in batch.dockets.values()}
     if hearings:
         obligations.heard(session, found, _newest(batch), now=now)
     for hearing in hearings:
-        verdict.deviations += _judge_late(session, batch, hearing)
+        if hearing.late:
+            verdict.deviations += _judge_again(session, batch, hearing)
     answer = ReadingsOut(
         accepted=len(batch.lines),
         duplicates=batch.duplicates,
@@ -290,9 +293,9 @@ def _known(session: Session, batch: _Batch) -> Known:
     rows = session.execute(
         _LATER,
         {
-            "licenses": [key[0] for key in earliest],
-            "serials": [key[1] for key in earliest],
-            "since": list(earliest.values()),
+            "licenses": array([key[0] for key in earliest]),
+            "serials": array([key[1] for key in earliest]),
+            "since": array([moment.isoformat() for moment in earliest.values()]),
             "earliest": min(earliest.values()),
         },
     )
@@ -301,7 +304,7 @@ def _known(session: Session, batch: _Batch) -> Known:
         known[license_id, serial, observed_at] = (reading_id, facts)
         since = earliest[license_id, serial]
         if observed_at > since:
-            batch.late[license_id] = min(since, batch.late.get(license_id, since))
+            batch.late.add(license_id)
     return known
 
 
@@ -311,7 +314,8 @@ def _named(session: Session, batch: _Batch) -> dict[tuple[int, str], tuple[str, 
     if not ids:
         return {}
     rows = session.execute(
-        _BY_ID, {"licenses": [pair[0] for pair in ids], "ids": [pair[1] for pair in ids]}
+        _BY_ID,
+        {"licenses": array([pair[0] for pair in ids]), "ids": array([pair[1] for pair in ids])},
     )
     return {
         (license_id, reading_id): (serial, observed_at)
@@ -319,7 +323,7 @@ def _named(session: Session, batch: _Batch) -> dict[tuple[int, str], tuple[str, 
     }
 
 
-def _hear(batch: _Batch) -> list[Hearing]:
+def _hear(session: Session, batch: _Batch) -> list[Hearing]:
     """Dress the lines as statements, license by license, in order of time."""
     words, now = catalogue(), batch.now
     source = _source(batch)
@@ -331,7 +335,7 @@ def _hear(batch: _Batch) -> list[Hearing]:
             subject = subjects[line.serial] = Subject("unit", line.serial)
         said.setdefault(line.license, []).append(
             Statement(
-                statements.reading_id(line.serial, line.observed_at),
+                statements.reading_id(line.serial, line.at),
                 subject,
                 words.stated(line.facts),
                 line.observed_at,
@@ -340,11 +344,18 @@ def _hear(batch: _Batch) -> list[Hearing]:
                 source,
             )
         )
-    return [
-        Hearing(docket, heard, batch.units.get(docket.license_id, {}))
-        for number, heard in said.items()
-        for docket in [batch.dockets[number]]
-    ]
+    return [_hearing(session, batch, number, heard) for number, heard in said.items()]
+
+
+def _hearing(session: Session, batch: _Batch, number: str, heard: list[Statement[Any]]) -> Hearing:
+    """Put what was said of a license together; note whether it came out of order."""
+    docket = batch.dockets[number]
+    hearing = Hearing(docket, heard, batch.units.get(docket.license_id, {}))
+    if docket.hears_all:
+        late = assessments.interrupts(session, hearing)
+    else:
+        late = docket.license_id in batch.late and assessments.listens(docket, heard)
+    return replace(hearing, late=True) if late else hearing
 
 
 def _order(line: Line) -> tuple[datetime, str]:
@@ -358,29 +369,23 @@ def _source(batch: _Batch) -> Source:
 
 
 def _copy(session: Session, batch: _Batch) -> None:
-    """Store the readings by COPY."""
+    """Store the readings by COPY, in its text format: codes hold no backslash, tab or line end."""
     if not batch.lines:
         return
     source = _source(batch)
-    now, id, grade, by = batch.now.isoformat(), str(batch.id), str(source.grade), source.by
+    shared = f"{batch.now.isoformat()}\t{batch.id}\t{source.grade}\t{source.by}"
     ids = {number: docket.license_id for number, docket in batch.dockets.items()}
     connection = session.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
     rows = "".join(
-        f"{ids[line.license]}\t{line.serial}\t{line.observed_at.isoformat()}\t{now}\t{id}\t{grade}"
-        f"\t{by}\t{line.id or NULL}\t{_facts(line)}\n"
-        for line in batch.lines
+        f"{ids[line.license]}\t{line.serial}\t{line.at}\t{shared}\t{line.id or NULL}\t{facts}\n"
+        for line, facts in zip(batch.lines, batch.facts, strict=True)
     )
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.write(rows)
 
 
 NULL = "\\N"
-
-
-def _facts(line: Line) -> str:
-    """Write facts for COPY's text format. Codes hold no backslash, tab or line end."""
-    return to_json(line.facts).decode()
 
 
 def _newest(batch: _Batch) -> dict[tuple[int, str], datetime]:
@@ -392,15 +397,12 @@ def _newest(batch: _Batch) -> dict[tuple[int, str], datetime]:
     return newest
 
 
-def _judge_late(session: Session, batch: _Batch, hearing: Hearing) -> list[UUID]:
+def _judge_again(session: Session, batch: _Batch, hearing: Hearing) -> list[UUID]:
     """Judge history again where a reading came out of order and other verdicts hang on it."""
-    since = batch.late.get(hearing.docket.license_id)
-    if since is None or not assessments.listens(hearing.docket, hearing.said):
-        return []
     return assessments.rejudge(
         session,
         hearing.docket,
-        since=since,
+        since=hearing.said[0].observed_at,
         now=batch.now,
         only_listening=True,
         subjects=sorted({one.subject.reference for one in hearing.said}),
@@ -409,7 +411,7 @@ def _judge_late(session: Session, batch: _Batch, hearing: Hearing) -> list[UUID]
 
 def _record(session: Session, batch: _Batch, answer: ReadingsOut) -> None:
     """Keep the batch and tell the journal of it in one entry."""
-    merkle = root([_leaf(line) for line in batch.lines])
+    merkle = root(list(map(_leaf, batch.lines, batch.facts)))
     session.execute(
         insert(ReadingBatch),
         {
@@ -441,7 +443,6 @@ def _record(session: Session, batch: _Batch, answer: ReadingsOut) -> None:
     )
 
 
-def _leaf(line: Line) -> bytes:
+def _leaf(line: Line, facts: str) -> bytes:
     """Write a reading as the leaf of its batch's tree."""
-    head = f"{line.license}\n{line.serial}\n{line.observed_at.isoformat()}\n".encode()
-    return head + to_json(line.facts)
+    return f"{line.license}\n{line.serial}\n{line.at}\n{facts}".encode()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -245,10 +245,12 @@ def _judge(
     """Judge the statements, the report as a filing, and history where it is now seen otherwise."""
     docket, now = intake.docket, intake.now
     ordered = sorted(said, key=statements.order)
-    verdict = assessments.judge(session, [Hearing(docket, ordered, units)], now=now)
+    hearing = Hearing(docket, ordered, units)
+    late = bool(gone) or assessments.interrupts(session, hearing)
+    verdict = assessments.judge(session, [replace(hearing, late=late)], now=now)
     verdict.deviations += obligations.filed(session, docket, _filing(intake), now=now)
     _store_statements(session, intake, said)
-    if gone or assessments.listens(docket, ordered):
+    if late:
         verdict.deviations += assessments.rejudge(
             session,
             docket,
@@ -257,7 +259,6 @@ def _judge(
             only_listening=True,
             subjects=sorted({one.subject.reference for one in said}),
             gone=[id for id, _ in gone],
-            new=frozenset(one.id for one in said),
         ).deviations
     verdict.deviations = list(dict.fromkeys(verdict.deviations))
     return verdict

@@ -37,11 +37,13 @@ def say(
 ) -> Statement[Any]:
     """State facts about a subject; a text is the serial of a unit. Ids count up unless given.
 
-    The facts are as given: `judge` checks them against the types the monitor declares.
+    The facts are as given: `judge` checks them against the types the monitor declares. A fact that
+    is None is not stated.
     """
     about = Subject("unit", subject) if isinstance(subject, str) else subject
     source = Source(kind, grade, by, mode)
-    return Statement(id or f"s{next(_numbers)}", about, Stated(facts), at, at, at, source)
+    stated = Stated({name: value for name, value in facts.items() if value is not None})
+    return Statement(id or f"s{next(_numbers)}", about, stated, at, at, at, source)
 
 
 def case(**overrides: Any) -> Case:

@@ -1,0 +1,246 @@
+"""What benchmarks stand on: an own PostgreSQL, a seeded world, and the service as real processes."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from app.access import service as access
+from app.access.rules import Role
+from app.cli.migrations import migrate
+from app.cli.postgres import Postgres
+from app.clock import now
+from app.database import connect, sessions_of
+from app.settings import Settings
+
+UNITS_A_LICENSE = 10
+GRANTED = "2026-01-05"
+
+CONDITIONS: list[tuple[str, dict[str, Any]]] = [
+    ("gallery_cap", {"max_enrolled": 5000, "per": "unit"}),
+    ("match_mode", {"allowed": ["verify_1_1"]}),
+    (
+        "permitted_sites",
+        {
+            "sites": [
+                {
+                    "reference": "NBO-T1",
+                    "position": {"lat": -1.319, "lon": 36.928},
+                    "radius_m": 2000,
+                }
+            ]
+        },
+    ),
+    ("permitted_countries", {"countries": ["KE"]}),
+    ("retention_limit", {"template_days": 365, "probe_days": 30}),
+    (
+        "data_localization",
+        {"storage_countries": ["KE"], "processing_countries": ["KE"]},
+    ),
+    ("software_version", {"versions": ">=4.2,<5"}),
+    ("heartbeat", {"every_hours": 72}),
+    ("permitted_end_use", {"allowed": ["border_control"]}),
+    ("permitted_end_users", {"parties": ["KE-BCA"]}),
+]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A database with a world in it, and keys to try it with."""
+
+    settings: Settings
+    conninfo: str
+    exporter: str
+    dashboard: str
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Run a PostgreSQL in a folder of its own; gives its address."""
+    folder = Path(tempfile.mkdtemp(prefix="endwatch-bench-"))
+    try:
+        with Postgres(folder) as server:
+            yield server.url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def lay(url: str, name: str, *, licenses: int) -> Ground:
+    """Make a database with so many licenses of ten units and ten conditions each."""
+    admin = make_url(url).set(drivername="postgresql", database="postgres")
+    with psycopg.connect(admin.render_as_string(False), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+    address = make_url(url).set(database=name)
+    settings = Settings(
+        database_url=SecretStr(address.render_as_string(False)), log_level="WARNING"
+    )
+    migrate(settings)
+    conninfo = address.set(drivername="postgresql").render_as_string(False)
+    with psycopg.connect(conninfo) as connection:
+        _seed(connection, licenses)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+    engine = connect(settings)
+    with sessions_of(engine)() as session:
+        _, exporter = access.issue(
+            session, Role.EXPORTER, party="NORDLICHT", label="bench", now=now()
+        )
+        _, dashboard = access.issue(
+            session, Role.DASHBOARD, party=None, label="bench", now=now()
+        )
+        session.commit()
+    engine.dispose()
+    return Ground(settings, conninfo, exporter, dashboard)
+
+
+def _seed(connection: psycopg.Connection[Any], licenses: int) -> None:
+    """Fill the tables straight from SQL: registering a million units by hand would take the day."""
+    granted = f"{GRANTED}T00:00:00Z"
+    connection.execute(
+        "INSERT INTO parties (reference, name, country, created_at) VALUES "
+        "('NORDLICHT', 'Nordlicht', 'DE', now()), ('KE-BCA', 'Border Control', 'KE', now())"
+    )
+    connection.execute(
+        "INSERT INTO licenses (number, exporter, state, tier, tier_reason, tier_review_on,"
+        " granted_on, expires_on, end_use, destination_countries, humanitarian_track, time_zone,"
+        " revision, created_at) SELECT 'BX-' || n, 'NORDLICHT', 'issued', 2, 'bench', '2027-01-05',"
+        " %s, '2028-01-05', 'border_control', '{KE}', false, 'UTC', 1, %s"
+        " FROM generate_series(1, %s) n",
+        (GRANTED, granted, licenses),
+    )
+    connection.execute(
+        "INSERT INTO license_lines (license_id, line, description, classification, modality,"
+        " quantity, unit) SELECT id, 1, 'gate', '3A981', 'face', 10, 'piece' FROM licenses"
+    )
+    connection.execute(
+        "INSERT INTO license_parties (license_id, party_id, role) SELECT l.id, p.id,"
+        " CASE p.reference WHEN 'NORDLICHT' THEN 'exporter' ELSE 'end_user' END"
+        " FROM licenses l, parties p"
+    )
+    for kind, terms in CONDITIONS:
+        connection.execute(
+            "INSERT INTO conditions (license_id, key, version, kind, text, terms, source, binds,"
+            " lines, severity, effective_from, created_at) SELECT id, %s, 1, %s, 'bench', %s,"
+            " 'license', '{}', '{}', 'high', %s, %s FROM licenses",
+            (kind, kind, json.dumps(terms), granted, granted),
+        )
+    connection.execute(
+        "INSERT INTO shipments (license_id, line_id, reference, shipped_on, quantity, digest, sent,"
+        " filed_by, received_at) SELECT license_id, id, 'S1', %s, 10, '', '{}', 'bench', %s"
+        " FROM license_lines",
+        (GRANTED, granted),
+    )
+    connection.execute(
+        "INSERT INTO units (license_id, serial, line, shipment_id, shipped_on, created_at)"
+        " SELECT license_id, 'FR-' || license_id || '-' || n, 1, id, %s, %s"
+        " FROM shipments, generate_series(1, %s) n",
+        (GRANTED, granted, UNITS_A_LICENSE),
+    )
+
+
+def reading(license: int, unit: int, observed_at: datetime, size: int) -> bytes:
+    """Write one device reading as a gateway sends it."""
+    return json.dumps(
+        {
+            "license": f"BX-{license}",
+            "serial": f"FR-{license}-{unit}",
+            "observed_at": observed_at.isoformat(),
+            "facts": {
+                "gallery_size": size,
+                "position": {"lat": -1.3191, "lon": 36.9279, "accuracy_m": 12},
+                "country": "KE",
+                "match_modes": ["verify_1_1"],
+                "identify_calls": 0,
+                "software_version": "4.2.1",
+                "oldest_template_days": 100.5,
+                "storage_countries": ["KE"],
+            },
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def batches(
+    licenses: int, count: int, *, size: int = 1_000, since: datetime | None = None
+) -> list[bytes]:
+    """Write batches of readings: each takes every unit of a hundred licenses once.
+
+    Batches go round the licenses; each round is ten minutes later.
+    """
+    since = since or datetime.now(UTC) - timedelta(days=3)  # noqa: TID251 a benchmark's own clock
+    a_batch = size // UNITS_A_LICENSE
+    made = []
+    for number in range(count):
+        first = number * a_batch % licenses
+        moment = since + timedelta(minutes=10 * (number * a_batch // licenses))
+        made.append(
+            b"\n".join(
+                reading((first + at) % licenses + 1, unit, moment, 4000 + unit)
+                for at in range(a_batch)
+                for unit in range(1, UNITS_A_LICENSE + 1)
+            )
+        )
+    return made
+
+
+@contextmanager
+def service(ground: Ground, *, workers: int = 1) -> Iterator[tuple[int, list[int]]]:
+    """Run API processes and a scheduler on a loopback port; gives the port and the API's ids."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    environment = os.environ | {
+        "ENDWATCH_DATABASE_URL": ground.settings.url,
+        "ENDWATCH_LOG_LEVEL": "WARNING",
+    }
+    command = [sys.executable, "-m", "app.cli", "serve", "--no-samples", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--workers", str(workers)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_ready(port)
+        yield port, children(process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def wait_ready(port: int, seconds: float = 60) -> None:
+    """Wait until the service answers."""
+    import httpx
+
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.2)
+    raise TimeoutError("the service did not become ready")
+
+
+def children(pid: int) -> list[int]:
+    """List the processes a process started."""
+    import psutil
+
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
