@@ -1,11 +1,11 @@
 """Keeps what was stated, and hears it again as far back as a monitor asks."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Table, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.assessments.models import StatementRow
@@ -15,6 +15,7 @@ from monitors import Grade, Source, Statement, Subject, Unit, catalogue
 LONGEST = timedelta(days=3660)
 INSTANT = timedelta(microseconds=1)
 READING = "reading"
+STATEMENTS = cast("Table", StatementRow.__table__)
 
 _BEFORE = text("""
 SELECT DISTINCT q.license_id, q.serial, s.*
@@ -193,7 +194,7 @@ def store(
         for number, (statement, facts) in enumerate(said)
     ]
     if rows:
-        session.execute(insert(StatementRow), rows)
+        session.execute(insert(STATEMENTS), rows)
 
 
 def supersede(session: Session, report_id: UUID, *, now: datetime) -> list[StatementRow]:
@@ -238,3 +239,11 @@ def _units(rows: Iterable[Any]) -> dict[int, Units]:
     for license_id, serial, line, shipped_on, site, consignee in rows:
         found.setdefault(license_id, {})[serial] = Unit(serial, line, shipped_on, site, consignee)
     return found
+
+
+def units_from(rows: Iterable[Sequence[Any]]) -> Units:
+    """Read units as a query collected them as JSON: serial, line, day shipped, site, consignee."""
+    return {
+        serial: Unit(serial, line, date.fromisoformat(shipped_on), site, consignee)
+        for serial, line, shipped_on, site, consignee in rows
+    }

@@ -1,12 +1,14 @@
 """Writing to the journal and reading it by number."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
 from app.journal.models import Entry, PendingEntry
+
+PENDING = cast("Table", PendingEntry.__table__)
 
 
 def append(
@@ -40,7 +42,7 @@ def append(
 def append_all(session: Session, entries: list[dict[str, Any]]) -> None:
     """Record several changes in order, each with the columns of a pending entry."""
     if entries:
-        session.execute(insert(PendingEntry), entries)
+        session.execute(insert(PENDING), entries)
 
 
 def read(

@@ -9,10 +9,9 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, text, tuple_
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
 
-from app import journal
 from app.access.once import Replay, difference
 from app.access.rules import Actor
 from app.assessments import dockets, statements
@@ -20,6 +19,7 @@ from app.assessments import service as assessments
 from app.assessments.rules import Docket
 from app.assessments.service import Hearing, Verdict
 from app.assessments.statements import Units
+from app.database import array
 from app.deviations.rules import Found
 from app.errors import Conflict, Invalid, Unknown
 from app.licenses.models import License
@@ -50,10 +50,27 @@ _OPEN = text("""
 SELECT l.id, l.revision, l.attend_from IS NOT NULL AS unattended, r.digest, r.answer,
        r.body::text AS body,
        EXISTS (SELECT FROM obligations o WHERE o.license_id = l.id AND o.settled_at IS NULL
-               AND o.next_look_at <= :now) AS look
+               AND o.next_look_at <= :now) AS look,
+       (SELECT json_agg(json_build_array(u.serial, u.line, u.shipped_on, u.site, u.consignee))
+        FROM units u WHERE u.license_id = l.id AND u.serial = ANY(CAST(:serials AS text[])))
+       AS units
 FROM licenses l LEFT JOIN reports r ON r.license_id = l.id AND r.reference = :reference
 WHERE l.number = :number AND (CAST(:party AS text) IS NULL OR l.exporter = :party)
 FOR NO KEY UPDATE OF l
+""")
+
+_STORE = text("""
+WITH report AS (
+    INSERT INTO reports (id, license_id, kind, reference, period_from, period_to, observed_at,
+                         captured_at, received_at, mode, grade, filed_by, corrects, digest, body,
+                         answer)
+    VALUES (:id, :license_id, :kind, :reference, :period_from, :period_to, :observed_at,
+            :captured_at, :received_at, :mode, :grade, :filed_by, :corrects, :digest,
+            CAST(:body AS jsonb), CAST(:answer AS jsonb))
+)
+INSERT INTO journal_pending (recorded_at, actor, action, subject, party, body)
+VALUES (:received_at, :filed_by, 'report.filed', :subject, :exporter,
+        CAST(:body AS jsonb) || jsonb_build_object('digest', CAST(:text_digest AS text)))
 """)
 
 
@@ -76,7 +93,7 @@ def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> 
     sent = report.model_dump(mode="json", by_alias=True, exclude_none=True)
     body = json.dumps(sent, sort_keys=True, separators=(",", ":")).encode()
     digest = hashlib.sha256(body).digest()
-    docket = _open(session, report, digest, body, actor, now)
+    docket, units = _open(session, report, digest, body, actor, now)
     intake = _Intake(
         report=report,
         docket=docket,
@@ -87,12 +104,11 @@ def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> 
         id=uuid4(),
     )
     _check_times(intake)
-    units = _units(session, docket, report)
     said = _statements(intake, units)
     gone = _supersede(session, intake)
     verdict = _judge(session, intake, said, units, gone)
     answer = _answer(intake, verdict, digest)
-    _store(session, intake, said, sent, digest, answer)
+    _store(session, intake, body, digest, answer)
     return answer
 
 
@@ -103,9 +119,11 @@ def _open(
     body: bytes,
     actor: Actor,
     now: datetime,
-) -> Docket:
+) -> tuple[Docket, Units]:
     """Hold the license, replay or refuse a known reference, and look at what is due."""
+    serials = {one.subject.serial for one in report.statements if one.subject.serial}
     parameters = {
+        "serials": array(sorted(serials)),
         "number": report.license,
         "reference": report.reference,
         "party": actor.reads_only,
@@ -128,7 +146,7 @@ def _open(
     docket = dockets.load(session, [(row.id, row.revision)])[row.id]
     if row.look:
         obligations.look_at_licenses(session, {row.id: docket}, now=now)
-    return docket
+    return docket, statements.units_from(row.units or ())
 
 
 def _check_times(intake: _Intake) -> None:
@@ -148,14 +166,6 @@ def _check_times(intake: _Intake) -> None:
                 "before can be judged by it.",
                 pointer=pointer,
             )
-
-
-def _units(session: Session, docket: Docket, report: ReportIn) -> Units:
-    serials = {one.subject.serial for one in report.statements if one.subject.serial}
-    if not serials:
-        return {}
-    wanted = [(docket.license_id, serial) for serial in sorted(serials)]
-    return statements.some_units(session, wanted).get(docket.license_id, {})
 
 
 def _statements(intake: _Intake, units: Units) -> list[Statement[Any]]:
@@ -307,17 +317,12 @@ def show_unclear(one: Found) -> NotAssessable:
 
 
 def _store(
-    session: Session,
-    intake: _Intake,
-    said: Sequence[Statement[Any]],
-    sent: dict[str, Any],
-    digest: bytes,
-    answer: ReportOut,
+    session: Session, intake: _Intake, body: bytes, digest: bytes, answer: ReportOut
 ) -> None:
     """Store the report with its answer, and write it to the journal."""
     report = intake.report
     session.execute(
-        insert(Report),
+        _STORE,
         {
             "id": intake.id,
             "license_id": intake.docket.license_id,
@@ -329,22 +334,16 @@ def _store(
             "captured_at": intake.captured_at,
             "received_at": intake.now,
             "mode": report.mode,
-            "grade": intake.grade,
+            "grade": str(intake.grade),
             "filed_by": intake.actor.name,
             "corrects": report.corrects,
             "digest": digest,
-            "body": sent,
-            "answer": answer.model_dump(mode="json"),
+            "body": body.decode(),
+            "answer": answer.model_dump_json(),
+            "subject": f"report:{intake.id}",
+            "exporter": intake.docket.exporter,
+            "text_digest": answer.receipt.digest,
         },
-    )
-    journal.append(
-        session,
-        actor=intake.actor.name,
-        action="report.filed",
-        subject=f"report:{intake.id}",
-        party=intake.docket.exporter,
-        body=sent | {"digest": f"sha256:{digest.hex()}", "statements_count": len(said)},
-        now=intake.now,
     )
 
 
