@@ -11,7 +11,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _of_request(request: Request) -> datetime:
+async def _of_request(request: Request) -> datetime:
     """Ask the clock the application was made with."""
     moment: datetime = request.app.state.clock()
     return moment

@@ -4,19 +4,21 @@ The session dependency has function scope: it commits when the endpoint has retu
 answer is sent, so that a 2xx means committed (decision record 5).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
 import psycopg
 import sqlalchemy
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
-from app.errors import Conflict, StorageFull, Trouble, Unavailable
+from app.errors import Conflict, Invalid, StorageFull, Trouble, Unavailable
 from app.settings import Settings
 
 Sessions = sessionmaker[Session]
@@ -70,10 +72,24 @@ def sessions_of(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False, autoflush=False)
 
 
-def session_of(request: Request) -> Iterator[Session]:
-    """Open the request's one transaction and commit it before the answer."""
-    with request.app.state.sessions() as session:
+async def session_of(request: Request) -> AsyncIterator[Session]:
+    """Open the request's one transaction and commit it before the answer.
+
+    Opening costs no query, so only the end is worth a thread. It has a limiter of its own: were all
+    threads waiting for what this transaction holds, it could otherwise never end.
+    """
+    session: Session = request.app.state.sessions()
+    ending: CapacityLimiter = request.app.state.ending
+    try:
         yield session
+    except BaseException:
+        await run_sync(session.close, limiter=ending)
+        raise
+    await run_sync(_commit, session, limiter=ending)
+
+
+def _commit(session: Session) -> None:
+    with session:
         session.commit()
 
 
@@ -93,6 +109,8 @@ def trouble_of(error: Exception) -> Trouble | None:  # noqa: PLR0911 a table of 
         return Unavailable("The record is busy. Send the request again.")
     if isinstance(cause, psycopg.errors.UniqueViolation):
         return Conflict("The same record was written a moment ago. Read it, or send again.")
+    if isinstance(cause, psycopg.DataError):
+        return Invalid("A value is out of range, or holds a character that no text here may hold.")
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
         return Unavailable("The database does not answer. Nothing was stored; try again shortly.")
     return None

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from anyio import CapacityLimiter
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from sqlalchemy import make_url
@@ -95,6 +97,10 @@ def _conninfo(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Listen to the journal; work on few requests at once, so that none starves."""
+    settings: Settings = app.state.settings
+    current_default_thread_limiter().total_tokens = settings.threads
+    app.state.ending = CapacityLimiter(settings.pool_size)
     app.state.watch.start()
     yield
     app.state.watch.stop()

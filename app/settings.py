@@ -18,6 +18,12 @@ class Settings(BaseSettings):
         default=Path(".data"), description="Folder of the embedded PostgreSQL and of key files"
     )
     pool_size: int = Field(default=12, ge=1, le=200, description="Database connections a process")
+    threads: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="Requests a process works on at once; more wait in line",
+    )
     pool_wait_seconds: float = Field(default=2.0, gt=0, le=60)
     statement_seconds: int = Field(default=30, ge=1, le=3600)
     workers: int = Field(default=1, ge=1, le=64, description="API processes")

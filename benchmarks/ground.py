@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psutil
 import psycopg
 from pydantic import SecretStr
 from sqlalchemy import make_url
@@ -101,9 +103,7 @@ def lay(url: str, name: str, *, licenses: int) -> Ground:
         _, exporter = access.issue(
             session, Role.EXPORTER, party="NORDLICHT", label="bench", now=now()
         )
-        _, dashboard = access.issue(
-            session, Role.DASHBOARD, party=None, label="bench", now=now()
-        )
+        _, dashboard = access.issue(session, Role.DASHBOARD, party=None, label="bench", now=now())
         session.commit()
     engine.dispose()
     return Ground(settings, conninfo, exporter, dashboard)
@@ -202,9 +202,7 @@ def batches(
 @contextmanager
 def service(ground: Ground, *, workers: int = 1) -> Iterator[tuple[int, list[int]]]:
     """Run API processes and a scheduler on a loopback port; gives the port and the API's ids."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "ENDWATCH_DATABASE_URL": ground.settings.url,
         "ENDWATCH_LOG_LEVEL": "WARNING",
@@ -224,14 +222,37 @@ def service(ground: Ground, *, workers: int = 1) -> Iterator[tuple[int, list[int
         process.wait(timeout=30)
 
 
-def wait_ready(port: int, seconds: float = 60) -> None:
-    """Wait until the service answers."""
-    import httpx
+@contextmanager
+def bare(ground: Ground) -> Iterator[int]:
+    """Run the bare application of `benchmarks.bare` with the service's server and settings."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.bare:make", "--port", str(port)]
+        + ["--log-level", "warning", "--no-access-log"],
+        env=os.environ | {"ENDWATCH_DATABASE_URL": ground.settings.url},
+    )
+    try:
+        wait_ready(port, path="/plain")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
+
+def free_port() -> int:
+    """Find a free loopback port."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def wait_ready(port: int, seconds: float = 60, path: str = "/readyz") -> None:
+    """Wait until the service answers."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+            if httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 200:
                 return
         except httpx.HTTPError:
             pass
@@ -241,6 +262,4 @@ def wait_ready(port: int, seconds: float = 60) -> None:
 
 def children(pid: int) -> list[int]:
     """List the processes a process started."""
-    import psutil
-
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]

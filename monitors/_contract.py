@@ -332,10 +332,11 @@ class Monitor:
     kind: str = ""
     documentation: str = ""
 
-    @property
-    def fact_names(self) -> frozenset[str]:
-        """The facts it reads."""
-        return frozenset(self.facts.model_fields)
+    fact_names: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the facts it reads, once."""
+        object.__setattr__(self, "fact_names", frozenset(self.facts.model_fields))
 
 
 def broken(

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
@@ -24,8 +24,6 @@ from app.errors import Conflict, Invalid
 
 KEPT_TO_COMPARE = 256 * 1024
 KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
-
-T = TypeVar("T", bound=BaseModel)
 
 
 class KeyUsedForOther(Conflict):
@@ -64,16 +62,19 @@ class Once:
 
     def __call__(
         self,
-        do: Callable[[], T],
+        do: Callable[[], BaseModel],
         *,
         session: Session,
         actor: Actor,
         now: datetime,
         status: int = 201,
-    ) -> T:
-        """Do it, or raise `Replay` with the answer it got the first time."""
+    ) -> Response:
+        """Do it, or raise `Replay` with the answer it got the first time.
+
+        The answer is written here, in the request's own thread and transaction: it is what is kept.
+        """
         if self.key is None:
-            return do()
+            return _json(do(), status)
         digest = hashlib.sha256(self.body).digest()
         values = {
             "owner": actor.owner,
@@ -88,11 +89,11 @@ class Once:
         ).first()
         if mine is None:
             self._replay(session, actor, digest)
-        done = do()
+        done = _json(do(), status)
         session.execute(
             update(AnswerGiven)
             .where(AnswerGiven.owner == actor.owner, AnswerGiven.key == self.key)
-            .values(status=status, answer=done.model_dump_json(by_alias=True).encode())
+            .values(status=status, answer=bytes(done.body))
         )
         return done
 
@@ -108,6 +109,10 @@ class Once:
                 diff=difference(given.sent, self.body),
             )
         raise Replay(given.status or 200, given.answer or b"")
+
+
+def _json(done: BaseModel, status: int) -> Response:
+    return Response(done.model_dump_json(by_alias=True), status, media_type="application/json")
 
 
 def difference(before: bytes | None, after: bytes | None) -> list[str]:

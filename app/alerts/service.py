@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -51,8 +52,7 @@ def feed(
     now: datetime,
 ) -> Feed:
     """Read changes after a cursor, oldest first, as far as the caller may see them."""
-    keys = page_after(after, 1)
-    since = _number(keys)
+    (since,) = page_after(after, int) or (0,)
     head = session.scalars(select(Head.alerts_seq)).one()
     query = (
         select(Entry)
@@ -75,12 +75,6 @@ def feed(
     )
 
 
-def _number(keys: tuple[Any, ...] | None) -> int:
-    if keys is None:
-        return 0
-    return keys[0] if isinstance(keys[0], int) else 0
-
-
 def current(session: Session, *, party: str | None, limit: int, after: str | None) -> list[Alert]:
     """List open alerts, worst first, then oldest first; one more than `limit` tells of a next page."""
     query = (
@@ -91,7 +85,7 @@ def current(session: Session, *, party: str | None, limit: int, after: str | Non
     )
     if party is not None:
         query = query.where(Alert.party == party)
-    keys = page_after(after, 3)
+    keys = page_after(after, int, datetime, UUID)
     if keys is not None:
         rank, raised_at, id = keys
         same_rank = Alert.rank == rank

@@ -329,6 +329,16 @@ def judge_obligations(
     return _store(session, rules.put(docket, ruling, (), case, now), now=now)
 
 
+def take_back(
+    session: Session, docket: Docket, ruling: Ruling, owed: Obligation, *, now: datetime
+) -> None:
+    """Withdraw the finding about something owed that by amended terms is not overdue after all."""
+    standing = deviations.occurrences_of(
+        session, docket.license_id, {ruling.kind}, [f"obligation:{owed.slot}"], owed.subject
+    )
+    deviations.withdraw(session, [(id, source) for id, source, _ in standing], now=now)
+
+
 def _needing(docket: Docket, need: Need, moment: datetime) -> list[Ruling]:
     chosen = [in_force(versions, moment) for versions in docket.rulings.values()]
     return [ruling for ruling in chosen if ruling is not None and need in ruling.monitor.needs]
@@ -353,7 +363,7 @@ def unassessed(
     session: Session, *, party: str | None, license: str | None, after: str | None, limit: int
 ) -> list[tuple[Unassessed, str]]:
     """List what could not be judged, with the license's number; one more than `limit` rows."""
-    keys = page_after(after, 5)
+    keys = page_after(after, int, str, str, str, str)
     key = list(Unassessed.__table__.primary_key)
     query = (
         select(Unassessed, License.number)

@@ -39,8 +39,8 @@ CROSS JOIN LATERAL (
            AND t.superseded_at IS NULL
            AND t.observed_at >= q.since AND t.observed_at <= q.until
            AND (:stating = '' OR t.facts ? :stating)
-         ORDER BY t.observed_at DESC, t.report_id DESC LIMIT 1)
-    ) both_kinds ORDER BY observed_at DESC, number LIMIT 1
+         ORDER BY t.observed_at DESC, t.report_id DESC, t.number DESC LIMIT 1)
+    ) both_kinds ORDER BY observed_at DESC, report DESC NULLS LAST LIMIT 1
 ) s
 """)
 
@@ -58,7 +58,7 @@ SELECT * FROM (
     FROM statements
     WHERE license_id = :license AND observed_at >= :since AND superseded_at IS NULL
       AND (CAST(:serials AS text[]) IS NULL OR subject = ANY(:serials))
-) both_kinds ORDER BY observed_at, serial, report NULLS FIRST, number
+) both_kinds ORDER BY observed_at, serial COLLATE "C", report NULLS FIRST, number
 """)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from monitors import Finding, Grade, Severity, Subject
@@ -72,10 +71,3 @@ def sentence(title: str, subject: Subject, finding: Finding) -> str:
         f"{title}: {who} {subject.reference} shows {finding.observed}; "
         f"the license expects {finding.expected}."
     )
-
-
-def latest(times: Iterable[datetime | None]) -> datetime | None:
-    """Give the latest time, or None unless all are known."""
-    known = list(times)
-    whole = [moment for moment in known if moment is not None]
-    return max(whole) if whole and len(whole) == len(known) else None

@@ -18,9 +18,14 @@ from app.deviations.models import Deviation, Occurrence
 from app.deviations.rules import Found
 from app.errors import Unknown
 from app.wire import page_after
-from monitors import Grade, Severity
+from monitors import Grade, Severity, Subject
 
 SYSTEM = "system:assessments"
+SEEN_ANEW = [
+    column.key
+    for column in Occurrence.__table__.columns
+    if column.key not in {"deviation_id", "source", "recorded_at"}
+]
 
 
 class DeviationUnknown(Unknown):
@@ -133,7 +138,10 @@ def _add_occurrences(
     known: dict[tuple[int, bytes], Deviation],
     now: datetime,
 ) -> set[UUID]:
-    """Add occurrences, each source once; a known one may have cleared or be shown again."""
+    """Add occurrences, each source once.
+
+    A known one may have cleared, be shown again, or be seen otherwise by what came late.
+    """
     rows = {
         (known[key].id, one.source): _occurrence(known[key].id, one, now)
         for key, members in groups.items()
@@ -143,9 +151,11 @@ def _add_occurrences(
     added = session.execute(
         statement.on_conflict_do_update(
             index_elements=[Occurrence.deviation_id, Occurrence.source],
-            set_={"cleared_at": statement.excluded.cleared_at, "withdrawn_at": None},
+            set_={name: statement.excluded[name] for name in SEEN_ANEW},
             where=Occurrence.withdrawn_at.is_not(None)
-            | Occurrence.cleared_at.is_distinct_from(statement.excluded.cleared_at),
+            | Occurrence.cleared_at.is_distinct_from(statement.excluded.cleared_at)
+            | (Occurrence.digest != statement.excluded.digest)
+            | (Occurrence.observed != statement.excluded.observed),
         ).returning(Occurrence.deviation_id),
         [rows[key] for key in sorted(rows)],
     )
@@ -313,10 +323,14 @@ def _journal(
 
 
 def occurrences_of(
-    session: Session, license_id: int, kinds: set[str], sources: Sequence[str]
+    session: Session,
+    license_id: int,
+    kinds: set[str],
+    sources: Sequence[str],
+    subject: Subject | None = None,
 ) -> list[tuple[UUID, str, bytes]]:
     """Find standing occurrences by what shows them: deviation id, source, fingerprint."""
-    rows = session.execute(
+    query = (
         select(Occurrence.deviation_id, Occurrence.source, Deviation.fingerprint)
         .join(Deviation, Deviation.id == Occurrence.deviation_id)
         .where(
@@ -326,6 +340,11 @@ def occurrences_of(
             Occurrence.withdrawn_at.is_(None),
         )
     )
+    if subject is not None:
+        query = query.where(
+            Deviation.subject_kind == subject.kind, Deviation.subject == subject.reference
+        )
+    rows = session.execute(query)
     return [(id, source, fingerprint) for id, source, fingerprint in rows]
 
 
@@ -354,7 +373,7 @@ def listed(
     for column, value in wanted.items():
         if value is not None:
             query = query.where(column == value)
-    keys = page_after(after, 2)
+    keys = page_after(after, datetime, UUID)
     if keys is not None:
         query = query.where(tuple_(Deviation.raised_at, Deviation.id) < tuple_(*keys))
     return list(session.scalars(query))

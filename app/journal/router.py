@@ -40,8 +40,7 @@ def browse(
     limit: Limit = 100,
 ) -> Page[EntryOut]:
     """Read the journal by number, as far as the caller may; `next` also follows what is to come."""
-    keys = page_after(after, 1)
-    since = int(keys[0]) if keys and isinstance(keys[0], int) else 0
+    (since,) = page_after(after, int) or (0,)
     rows: list[Entry] = journal.read(session, after=since, limit=limit, party=reader.reads_only)
     last = rows[-1].seq if rows else since
     return Page(items=[EntryOut.model_validate(row) for row in rows], next=cursor(last))

@@ -80,13 +80,13 @@ class Sequencer:
         if not locked:
             connection.close()
             return None
+        self._connection = connection  # from here on `close` gives the lock up, whatever fails
         connection.execute(text("SET idle_session_timeout = '10s'"))
         connection.execute(text("SET idle_in_transaction_session_timeout = '10s'"))
         self._epoch = connection.scalar(
             text("UPDATE journal_head SET epoch = epoch + 1 RETURNING epoch")
         )
         connection.commit()
-        self._connection = connection
         _log.info("sequencer_leads", epoch=self._epoch)
         return connection
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from app.access.once import KeyUsedForOther, OnceDep
 from app.access.router import Officer, Reader
@@ -31,12 +31,13 @@ After = Annotated[str | None, Query(description="The `next` of the page before")
 
 @router.post(
     "",
+    response_model=LicenseOut,
     status_code=201,
     responses=problems(service.NumberTaken, KeyUsedForOther, Invalid),
 )
 def register(
     license: LicenseIn, officer: Officer, session: SessionDep, now: Now, once: OnceDep
-) -> LicenseOut:
+) -> Response:
     """Register a granted license with its conditions."""
     return once(
         lambda: show(service.register(session, license, actor=officer, now=now), now),
@@ -58,7 +59,7 @@ def browse(
     limit: Limit = 100,
 ) -> Page[LicenseSummary]:
     """List licenses by number."""
-    keys = page_after(after, 1)
+    keys = page_after(after, str)
     rows = service.listed(
         session,
         party=reader.reads_only,
@@ -66,7 +67,7 @@ def browse(
         exporter=exporter,
         country=country,
         tier=tier,
-        after=str(keys[0]) if keys else None,
+        after=keys[0] if keys else None,
         limit=limit,
     )
     return page_of(rows, limit, show_summary, _number)
@@ -84,11 +85,12 @@ def read(number: str, reader: Reader, session: SessionDep, now: Now) -> LicenseO
 
 @router.post(
     "/{number}/state",
+    response_model=LicenseOut,
     responses=problems(service.LicenseUnknown, TransitionIllegal, KeyUsedForOther),
 )
 def set_state(
     number: str, change: StateIn, officer: Officer, session: SessionDep, now: Now, once: OnceDep
-) -> LicenseOut:
+) -> Response:
     """Issue, suspend, reinstate, revoke, surrender or cancel a license."""
     return once(
         lambda: show(service.set_state(session, number, change, actor=officer, now=now), now),
@@ -101,6 +103,7 @@ def set_state(
 
 @router.post(
     "/{number}/amendments",
+    response_model=AmendmentOut,
     status_code=201,
     responses=problems(service.LicenseUnknown, service.ConditionUnknown, KeyUsedForOther),
 )
@@ -111,7 +114,7 @@ def propose(
     session: SessionDep,
     now: Now,
     once: OnceDep,
-) -> AmendmentOut:
+) -> Response:
     """Propose new versions of conditions; they wait for a second person."""
     return once(
         lambda: show_amendment(
@@ -132,13 +135,14 @@ def amendments(number: str, reader: Reader, session: SessionDep) -> list[Amendme
 
 @router.post(
     "/{number}/amendments/{id}/approval",
+    response_model=AmendmentOut,
     responses=problems(
         service.LicenseUnknown, service.AmendmentUnknown, service.SecondPersonNeeded, Conflict
     ),
 )
 def approve(
     number: str, id: int, officer: Officer, session: SessionDep, now: Now, once: OnceDep
-) -> AmendmentOut:
+) -> Response:
     """Approve an amendment as the second person; its conditions come into force."""
     return once(
         lambda: show_amendment(

@@ -10,14 +10,15 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
 from app.licenses.rules import GIVEN_BY_A_PERSON, State, condition_key
-from app.parties.schemas import CountryCode, PartyIn, PositionIn, SiteIn, Text
+from app.parties.schemas import NO_NUL, CountryCode, PartyIn, PositionIn, SiteIn, Text
 from app.wire import Moment, Out, Strict
 from monitors import Code, Severity, catalogue
 
 Number = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", min_length=3, max_length=40)
 ]
-Long = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+Day = Annotated[date, Field(ge=date(1950, 1, 1), lt=date(2200, 1, 1))]
+Long = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=NO_NUL)]
 Amount = Annotated[Decimal, Field(ge=0, max_digits=20, decimal_places=4)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 PartyRole = Literal[
@@ -54,7 +55,7 @@ class LineIn(Strict):
 
     line: Annotated[int, Field(ge=1, le=9999)]
     description: Text
-    classification: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    classification: Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=NO_NUL)]
     modality: Modality
     quantity: Annotated[Decimal, Field(gt=0, max_digits=20, decimal_places=4)]
     unit: Code
@@ -110,8 +111,8 @@ class LicenseIn(Strict):
 
     number: Number
     exporter: PartyIn
-    granted_on: date
-    expires_on: date | None = None
+    granted_on: Day
+    expires_on: Day | None = None
     end_use: Code
     destination_countries: Annotated[list[CountryCode], Field(min_length=1, max_length=50)]
     humanitarian_track: bool = False

@@ -40,9 +40,9 @@ CLOCKS_DIFFER = timedelta(days=1)
 def attend(session: Session, license: License, *, now: datetime) -> None:
     """Draw the consequences of a change of a license: plan duties, judge the ledger and history.
 
-    The caller holds the license.
+    The caller holds the license. What begins later is attended to when it begins.
     """
-    if license.attend_from is None:
+    if license.attend_from is None or license.attend_from > now:
         return
     since, license.attend_from = license.attend_from, None
     session.flush()
@@ -51,6 +51,8 @@ def attend(session: Session, license: License, *, now: datetime) -> None:
     assessments.judge_ledger(session, license, docket, now=now)
     if since < now:
         assessments.rejudge(session, docket, since=since, now=now, only_listening=False)
+    starts = [one.effective_from for versions in docket.rulings.values() for one in versions]
+    license.attend_from = min((start for start in starts if start > now), default=None)
 
 
 def plan(session: Session, license: License, docket: Docket, *, now: datetime) -> None:
@@ -108,9 +110,14 @@ def _plan_units(
 
 
 def _plan_periods(
-    session: Session, license: License, ruling: Ruling, duty: Duty, now: datetime
+    session: Session,
+    license: License,
+    ruling: Ruling,
+    duty: Duty,
+    now: datetime,
+    settled: int = -1,
 ) -> None:
-    """Keep the periods stored up to the one that runs now.
+    """Keep the periods stored up to the one that runs now, and beyond the slot settled just now.
 
     Periods whose grace had passed before the license was registered here are not asked for.
     """
@@ -126,7 +133,7 @@ def _plan_periods(
     for deadline in rules.periods_from(duty, starts, license.created_at, zone):
         if last is None or deadline.slot > last:
             rows.append(_row(license, ruling, duty, subject, deadline, now))
-        if deadline.due_at > now:
+        if deadline.due_at > now and deadline.slot > settled:
             break
     _insert(session, rows)
 
@@ -165,8 +172,8 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
 
 
 def look_at_licenses(session: Session, found: dict[int, Docket], *, now: datetime) -> None:
-    """Look at what is due on licenses the caller holds."""
-    rows = session.scalars(
+    """Look at what is due on licenses the caller holds, and at what that look makes due."""
+    query = (
         select(Obligation)
         .where(
             Obligation.license_id.in_(found),
@@ -175,9 +182,10 @@ def look_at_licenses(session: Session, found: dict[int, Docket], *, now: datetim
         )
         .order_by(Obligation.next_look_at, Obligation.id)
         .with_for_update()
-    ).all()
-    for row in rows:
-        look(session, row, found[row.license_id], now=now)
+    )
+    while rows := session.scalars(query).all():
+        for row in rows:
+            look(session, row, found[row.license_id], now=now)
 
 
 def look(session: Session, row: Obligation, docket: Docket, *, now: datetime) -> None:
@@ -190,15 +198,18 @@ def look(session: Session, row: Obligation, docket: Docket, *, now: datetime) ->
     if row.what == "reading":
         _hear_readings(session, row, duty, now)
     deadline = Deadline(row.due_at, row.grace_until, row.slot)
-    row.state = rules.state_at(deadline, now)
+    before, row.state = row.state, rules.state_at(deadline, now)
     row.next_look_at = rules.next_look(deadline, now)
     if row.what == "report" and row.state != State.UPCOMING:
         license = session.get_one(License, row.license_id)
         _plan_periods(session, license, ruling, duty, now)
     session.flush()
-    if row.state == State.OVERDUE:
+    if row.state != before and State.OVERDUE in {row.state, before}:
         _tell(session, row, docket, now)
+    if row.state == State.OVERDUE:
         assessments.judge_obligations(session, docket, ruling, obligations=[_owed(row)], now=now)
+    elif before == State.OVERDUE:
+        assessments.take_back(session, docket, ruling, _owed(row), now=now)
 
 
 def _hear_readings(session: Session, row: Obligation, duty: Duty, now: datetime) -> None:
@@ -317,7 +328,7 @@ def filed(session: Session, docket: Docket, filing: Filing, *, now: datetime) ->
         bound = _bound(ruling, duty)
         if bound and bound.isdisjoint(filing.by_roles):
             continue
-        deviations += _settle_period(session, docket, ruling, filing, now)
+        deviations += _settle_period(session, docket, ruling, duty, filing, now)
     for versions in docket.rulings.values():
         ruling = in_force(versions, filing.observed_at)
         if ruling is not None and Need.FILINGS in ruling.monitor.needs:
@@ -333,9 +344,9 @@ def _bound(ruling: Ruling, duty: Duty) -> frozenset[str]:
 
 
 def _settle_period(
-    session: Session, docket: Docket, ruling: Ruling, filing: Filing, now: datetime
+    session: Session, docket: Docket, ruling: Ruling, duty: Duty, filing: Filing, now: datetime
 ) -> list[UUID]:
-    """Settle the slot whose period holds the last day the report speaks of."""
+    """Settle the slot whose period holds the last day the report speaks of, and await the next."""
     zone = ZoneInfo(docket.time_zone)
     day = filing.period[1] if filing.period else filing.observed_at.astimezone(zone).date()
     row = session.scalar(
@@ -356,6 +367,8 @@ def _settle_period(
     _settle(row, rules.met_state(row.due_at, now), now)
     session.flush()
     _tell(session, row, docket, now)
+    license = session.get_one(License, row.license_id)
+    _plan_periods(session, license, ruling, duty, now, settled=row.slot)
     if not was_overdue:
         return []
     return assessments.judge_obligations(
@@ -417,16 +430,13 @@ def attend_around(sessions: Sessions, *, now: datetime, limit: int = AT_ONCE) ->
     """Draw the consequences of changed licenses, one transaction each."""
     with sessions() as session:
         waiting = session.scalars(
-            select(License.id)
-            .where(License.attend_from.is_not(None))
-            .order_by(License.id)
-            .limit(limit)
+            select(License.id).where(License.attend_from <= now).order_by(License.id).limit(limit)
         ).all()
     for license_id in waiting:
         with sessions() as session:
             license = session.scalar(
                 select(License)
-                .where(License.id == license_id, License.attend_from.is_not(None))
+                .where(License.id == license_id, License.attend_from <= now)
                 .with_for_update(key_share=True, skip_locked=True)
             )
             if license is not None:
@@ -461,7 +471,7 @@ def listed(
         query = query.where(License.number == license)
     if before is not None:
         query = query.where(Obligation.due_at < before.astimezone(UTC))
-    keys = page_after(after, 2)
+    keys = page_after(after, datetime, UUID)
     if keys is not None:
         query = query.where(tuple_(Obligation.due_at, Obligation.id) > tuple_(*keys))
     return [(row, number) for row, number in session.execute(query)]

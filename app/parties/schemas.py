@@ -7,7 +7,11 @@ from pydantic import AfterValidator, Field, StringConstraints
 from app.wire import Strict
 from monitors import Code, known_country
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+NO_NUL = r"^[^\x00]*$"  # the one character PostgreSQL keeps in no text
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=NO_NUL),
+]
 CountryCode = Annotated[Code, AfterValidator(known_country)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import BytesIO
 from typing import Any, NamedTuple, NotRequired, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -69,9 +70,11 @@ def parse(body: bytes, media_type: str, limit: int) -> Parsed:
     """Read a body: one JSON object a line, or one JSON array of them."""
     if media_type == "application/json" or body[:1] == b"[":
         return _parse_array(body, limit)
-    lines = body.split(b"\n")
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    _check_count(len(numbered), limit)
+    numbered = []
+    for number, line in enumerate(BytesIO(body), 1):
+        if line.strip():
+            numbered.append((number, line))
+            _check_count(len(numbered), limit)
     parsed = Parsed(count=len(numbered))
     read = READER.validate_json
     for number, line in numbered:
@@ -94,6 +97,7 @@ def _parse_array(body: bytes, limit: int) -> Parsed:
         ) from error
     if not isinstance(items, list):
         raise NotAList("Send one object a line as application/x-ndjson, or an array.")
+    _check_count(len(items), limit)
     return parse_values(enumerate(items, 1), limit)
 
 
@@ -114,9 +118,7 @@ def parse_values(items: Iterable[tuple[int, Any]], limit: int) -> Parsed:
 
 def _check_count(count: int, limit: int) -> None:
     if count > limit:
-        raise TooManyLines(
-            f"{count:,} lines; at most {limit:,} are taken at once. Divide the batch."
-        )
+        raise TooManyLines(f"At most {limit:,} lines are taken at once. Divide the batch.")
 
 
 def _keep(parsed: Parsed, number: int, values: dict[str, Any]) -> None:
@@ -141,15 +143,16 @@ def _keep(parsed: Parsed, number: int, values: dict[str, Any]) -> None:
     )
 
 
+NOT_OF_UNITS = frozenset(
+    name for name, fact in catalogue().facts.items() if "unit" not in fact.scopes
+)
+
+
 def _out_of_scope(facts: dict[str, Any]) -> str | None:
     """Find a fact that cannot be said of a unit."""
-    for name in facts:
-        if name not in OF_UNITS:
-            return name
-    return None
-
-
-OF_UNITS = frozenset(name for name, fact in catalogue().facts.items() if "unit" in fact.scopes)
+    if NOT_OF_UNITS.isdisjoint(facts):
+        return None
+    return min(NOT_OF_UNITS.intersection(facts))
 
 
 def rejected(number: int, error: ValidationError) -> Rejected:

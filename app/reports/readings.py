@@ -66,7 +66,7 @@ class _Batch:
 
 
 _LICENSES = text("""
-SELECT l.id, l.number, l.revision, l.attend_from IS NOT NULL AS unattended,
+SELECT l.id, l.number, l.revision, l.attend_from <= :now AS unattended,
        EXISTS (SELECT FROM obligations o WHERE o.license_id = l.id AND o.settled_at IS NULL
                AND o.next_look_at <= :now) AS look
 FROM licenses l
@@ -83,6 +83,14 @@ JOIN LATERAL (
     WHERE r.license_id = q.license_id AND r.serial = q.serial
       AND r.observed_at >= q.since AND r.observed_at >= :earliest
 ) r ON true
+""")
+
+_LATER_SAID = text("""
+SELECT DISTINCT q.license_id
+FROM unnest(CAST(:licenses AS bigint[]), CAST(:serials AS text[]),
+            CAST(:since AS timestamptz[])) AS q(license_id, serial, since)
+JOIN statements s ON s.license_id = q.license_id AND s.subject = q.serial
+     AND s.observed_at > q.since AND s.superseded_at IS NULL
 """)
 
 _BY_ID = text("""
@@ -176,7 +184,7 @@ def _hold(session: Session, batch: _Batch) -> None:
             obligations.attend(session, session.get_one(License, row.id), now=batch.now)
     found = dockets.load(session, [(row.id, row.revision) for row in rows])
     batch.dockets = {row.number: found[row.id] for row in rows}
-    looking = {row.id: found[row.id] for row in rows if row.look}
+    looking = {row.id: found[row.id] for row in rows if row.look or row.unattended}
     if looking:
         obligations.look_at_licenses(session, looking, now=batch.now)
 
@@ -290,15 +298,13 @@ def _known(session: Session, batch: _Batch) -> Known:
             earliest[key] = line.observed_at
     if not earliest:
         return {}
-    rows = session.execute(
-        _LATER,
-        {
-            "licenses": array([key[0] for key in earliest]),
-            "serials": array([key[1] for key in earliest]),
-            "since": array([moment.isoformat() for moment in earliest.values()]),
-            "earliest": min(earliest.values()),
-        },
-    )
+    asked = {
+        "licenses": array([key[0] for key in earliest]),
+        "serials": array([key[1] for key in earliest]),
+        "since": array([moment.isoformat() for moment in earliest.values()]),
+    }
+    batch.late.update(session.scalars(_LATER_SAID, asked))
+    rows = session.execute(_LATER, asked | {"earliest": min(earliest.values())})
     known: Known = {}
     for license_id, serial, observed_at, reading_id, facts in rows:
         known[license_id, serial, observed_at] = (reading_id, facts)

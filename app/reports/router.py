@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from app.access.once import KeyUsedForOther, OnceDep
 from app.access.router import Reader, may
@@ -38,6 +38,7 @@ Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
 
 @router.post(
     "/reports",
+    response_model=ReportOut,
     status_code=201,
     responses=problems(
         LicenseUnknown,
@@ -53,7 +54,7 @@ Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
 )
 def file(
     report: ReportIn, reporter: Reporter, session: SessionDep, now: Now, once: OnceDep
-) -> ReportOut:
+) -> Response:
     """File a report. It is judged at once; the same report again gets the same answer."""
     return once(
         lambda: service.file(session, report, actor=reporter, now=now),
@@ -88,13 +89,14 @@ async def _raw(request: Request) -> bytes:
     return await request.body()
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
 @router.post(
     "/readings",
+    response_model=ReadingsOut,
     responses=problems(
         EncodingBroken,
         BodyTooLarge,
@@ -127,7 +129,7 @@ def take(
     settings: Annotated[Settings, Depends(_settings)],
     content_type: Annotated[str, Header()] = "application/x-ndjson",
     content_encoding: Annotated[str, Header(description="gzip, zstd or none")] = "",
-) -> ReadingsOut:
+) -> Response:
     """Take readings in bulk, one JSON object a line. Every line is told of, none silently dropped."""
 
     def do() -> ReadingsOut:

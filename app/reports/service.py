@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -46,17 +46,27 @@ class CorrectionUnfit(Invalid):
     """The report to correct is not there, not yours, or corrected already."""
 
 
+_HOLD = text("""
+SELECT id, revision, attend_from <= :now AS unattended FROM licenses
+WHERE number = :number AND (CAST(:party AS text) IS NULL OR exporter = :party)
+FOR NO KEY UPDATE
+""")
+
+# A second statement on purpose: it sees what was committed while the first waited for the license.
 _OPEN = text("""
-SELECT l.id, l.revision, l.attend_from IS NOT NULL AS unattended, r.digest, r.answer,
-       r.body::text AS body,
+SELECT r.digest, r.answer, r.body::text AS body,
        EXISTS (SELECT FROM obligations o WHERE o.license_id = l.id AND o.settled_at IS NULL
                AND o.next_look_at <= :now) AS look,
        (SELECT json_agg(json_build_array(u.serial, u.line, u.shipped_on, u.site, u.consignee))
         FROM units u WHERE u.license_id = l.id AND u.serial = ANY(CAST(:serials AS text[])))
-       AS units
-FROM licenses l LEFT JOIN reports r ON r.license_id = l.id AND r.reference = :reference
-WHERE l.number = :number AND (CAST(:party AS text) IS NULL OR l.exporter = :party)
-FOR NO KEY UPDATE OF l
+       AS units,
+       EXISTS (SELECT FROM readings n WHERE n.license_id = l.id AND n.observed_at >= :since
+               AND n.serial = ANY(CAST(:serials AS text[])))
+       OR EXISTS (SELECT FROM statements n WHERE n.license_id = l.id AND n.observed_at >= :since
+                  AND n.superseded_at IS NULL AND n.subject = ANY(CAST(:serials AS text[])))
+       AS later
+FROM (SELECT CAST(:id AS bigint) AS id) l
+LEFT JOIN reports r ON r.license_id = l.id AND r.reference = :reference
 """)
 
 _STORE = text("""
@@ -67,6 +77,13 @@ WITH report AS (
     VALUES (:id, :license_id, :kind, :reference, :period_from, :period_to, :observed_at,
             :captured_at, :received_at, :mode, :grade, :filed_by, :corrects, :digest,
             CAST(:body AS jsonb), CAST(:answer AS jsonb))
+), said AS (
+    INSERT INTO statements (license_id, report_id, number, subject_kind, subject, observed_at,
+                            captured_at, received_at, source_kind, grade, said_by, mode, facts)
+    SELECT :license_id, :id, s.number, s.subject_kind, s.subject, s.observed_at, :captured_at,
+           :received_at, :kind, :grade, :said_by, :mode, s.facts
+    FROM jsonb_to_recordset(CAST(:statements AS jsonb)) AS s(number bigint, subject_kind text,
+         subject text, observed_at timestamptz, facts jsonb)
 )
 INSERT INTO journal_pending (recorded_at, actor, action, subject, party, body)
 VALUES (:received_at, :filed_by, 'report.filed', :subject, :exporter,
@@ -87,13 +104,21 @@ class _Intake:
     id: UUID
 
 
+class _Gone(NamedTuple):
+    """A report or statement that is corrected: its id, when it was true, of whom."""
+
+    id: str
+    observed_at: datetime
+    subject: str
+
+
 def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> ReportOut:
     """Take in a report: the same one again gets the same answer, another of its name is refused."""
     rules.check_kind(actor.role, report.kind)
     sent = report.model_dump(mode="json", by_alias=True, exclude_none=True)
     body = json.dumps(sent, sort_keys=True, separators=(",", ":")).encode()
     digest = hashlib.sha256(body).digest()
-    docket, units = _open(session, report, digest, body, actor, now)
+    docket, opened = _open(session, report, digest, body, actor, now)
     intake = _Intake(
         report=report,
         docket=docket,
@@ -104,11 +129,18 @@ def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> 
         id=uuid4(),
     )
     _check_times(intake)
+    units = statements.units_from(opened.units or ())
     said = _statements(intake, units)
     gone = _supersede(session, intake)
-    verdict = _judge(session, intake, said, units, gone)
+    hearing = Hearing(docket, sorted(said, key=statements.order), units)
+    late = bool(gone) or _late(session, hearing, known=opened.later)
+    verdict = assessments.judge(session, [replace(hearing, late=late)], now=now)
+    verdict.deviations += obligations.filed(session, docket, _filing(intake), now=now)
+    if late:
+        _store_statements(session, intake, said, sent)
+        verdict.deviations += _judge_again(session, intake, hearing, gone)
     answer = _answer(intake, verdict, digest)
-    _store(session, intake, body, digest, answer)
+    _store(session, intake, body, digest, answer, () if late else _rows(said, sent))
     return answer
 
 
@@ -119,21 +151,27 @@ def _open(
     body: bytes,
     actor: Actor,
     now: datetime,
-) -> tuple[Docket, Units]:
+) -> tuple[Docket, Any]:
     """Hold the license, replay or refuse a known reference, and look at what is due."""
-    serials = {one.subject.serial for one in report.statements if one.subject.serial}
-    parameters = {
-        "serials": array(sorted(serials)),
-        "number": report.license,
-        "reference": report.reference,
-        "party": actor.reads_only,
-        "now": now,
-    }
-    row = session.execute(_OPEN, parameters).one_or_none()
-    if row is None:
+    license = session.execute(
+        _HOLD, {"number": report.license, "party": actor.reads_only, "now": now}
+    ).one_or_none()
+    if license is None:
         raise LicenseUnknown(f"There is no license {report.license!r} here.", pointer="/license")
+    serials = {one.subject.serial for one in report.statements if one.subject.serial}
+    moments = [one.observed_at for one in report.statements if one.observed_at]
+    row = session.execute(
+        _OPEN,
+        {
+            "id": license.id,
+            "serials": array(sorted(serials)),
+            "reference": report.reference,
+            "since": min([report.observed_at, *moments]),
+            "now": now,
+        },
+    ).one()
     if row.digest == digest:
-        raise Replay(201, json.dumps(row.answer).encode())
+        raise Replay(201, ReportOut.model_validate(row.answer).model_dump_json().encode())
     if row.digest is not None:
         raise ReferenceTaken(
             f"{report.reference} is on file for {report.license} with other content. "
@@ -141,12 +179,12 @@ def _open(
             pointer="/reference",
             diff=difference(row.body.encode(), body),
         )
-    if row.unattended:
-        obligations.attend(session, session.get_one(License, row.id), now=now)
-    docket = dockets.load(session, [(row.id, row.revision)])[row.id]
-    if row.look:
-        obligations.look_at_licenses(session, {row.id: docket}, now=now)
-    return docket, statements.units_from(row.units or ())
+    if license.unattended:
+        obligations.attend(session, session.get_one(License, license.id), now=now)
+    docket = dockets.load(session, [(license.id, license.revision)])[license.id]
+    if row.look or license.unattended:  # what was planned just now may be overdue already
+        obligations.look_at_licenses(session, {license.id: docket}, now=now)
+    return docket, row
 
 
 def _check_times(intake: _Intake) -> None:
@@ -226,8 +264,8 @@ def _check_scopes(one: StatementIn, subject: Subject, index: int) -> None:
             )
 
 
-def _supersede(session: Session, intake: _Intake) -> list[tuple[str, datetime]]:
-    """Set aside the statements of a corrected report: their ids and when they were true."""
+def _supersede(session: Session, intake: _Intake) -> list[_Gone]:
+    """Set aside a corrected report and its statements."""
     corrects = intake.report.corrects
     if corrects is None:
         return []
@@ -242,42 +280,60 @@ def _supersede(session: Session, intake: _Intake) -> list[tuple[str, datetime]]:
         why = "corrected already; correct the correction" if taken else "not a report of yours here"
         raise CorrectionUnfit(f"{corrects} is {why}.", pointer="/corrects")
     rows = statements.supersede(session, corrects, now=intake.now)
-    return [(statements.report_statement_id(corrects, row.number), row.observed_at) for row in rows]
+    said = [
+        _Gone(statements.report_statement_id(corrects, row.number), row.observed_at, row.subject)
+        for row in rows
+    ]
+    return [_Gone(_filing_id(corrects), earlier.observed_at, intake.docket.license), *said]
 
 
-def _judge(
-    session: Session,
-    intake: _Intake,
-    said: Sequence[Statement[Any]],
-    units: Units,
-    gone: Sequence[tuple[str, datetime]],
-) -> Verdict:
-    """Judge the statements, the report as a filing, and history where it is now seen otherwise."""
-    docket, now = intake.docket, intake.now
-    ordered = sorted(said, key=statements.order)
-    hearing = Hearing(docket, ordered, units)
-    late = bool(gone) or assessments.interrupts(session, hearing)
-    verdict = assessments.judge(session, [replace(hearing, late=late)], now=now)
-    verdict.deviations += obligations.filed(session, docket, _filing(intake), now=now)
-    _store_statements(session, intake, said)
-    if late:
-        verdict.deviations += assessments.rejudge(
-            session,
-            docket,
-            since=min([ordered[0].observed_at, *(moment for _, moment in gone)]),
-            now=now,
-            only_listening=True,
-            subjects=sorted({one.subject.reference for one in said}),
-            gone=[id for id, _ in gone],
-        ).deviations
-    verdict.deviations = list(dict.fromkeys(verdict.deviations))
-    return verdict
+def _late(session: Session, hearing: Hearing, *, known: bool) -> bool:
+    """Say whether verdicts hang on statements that came before this report but are younger."""
+    if hearing.docket.hears_all:
+        return assessments.interrupts(session, hearing)
+    return known and assessments.listens(hearing.docket, hearing.said)
 
 
-def _store_statements(session: Session, intake: _Intake, said: Sequence[Statement[Any]]) -> None:
-    facts = intake.report.model_dump(mode="json", include={"statements"})["statements"]
-    pairs = [(one, sent["facts"]) for one, sent in zip(said, facts, strict=True)]
+def _judge_again(
+    session: Session, intake: _Intake, hearing: Hearing, gone: Sequence[_Gone]
+) -> list[UUID]:
+    """Judge history again where it is now seen otherwise."""
+    return assessments.rejudge(
+        session,
+        intake.docket,
+        since=min([hearing.said[0].observed_at, *(one.observed_at for one in gone)]),
+        now=intake.now,
+        only_listening=True,
+        subjects=sorted(
+            {one.subject.reference for one in hearing.said} | {one.subject for one in gone}
+        ),
+        gone=[one.id for one in gone],
+    ).deviations
+
+
+def _store_statements(
+    session: Session, intake: _Intake, said: Sequence[Statement[Any]], sent: dict[str, Any]
+) -> None:
+    pairs = [(one, part["facts"]) for one, part in zip(said, sent["statements"], strict=True)]
     statements.store(session, intake.docket.license_id, intake.id, pairs)
+
+
+def _rows(said: Sequence[Statement[Any]], sent: dict[str, Any]) -> list[dict[str, Any]]:
+    """Write statements as rows of the storing query."""
+    return [
+        {
+            "number": number,
+            "subject_kind": one.subject.kind,
+            "subject": one.subject.reference,
+            "observed_at": one.observed_at.isoformat(),
+            "facts": part["facts"],
+        }
+        for number, (one, part) in enumerate(zip(said, sent["statements"], strict=True))
+    ]
+
+
+def _filing_id(report: UUID) -> str:
+    return f"report:{report}"
 
 
 def _filing(intake: _Intake) -> Filing:
@@ -285,7 +341,7 @@ def _filing(intake: _Intake) -> Filing:
     report, docket = intake.report, intake.docket
     party = intake.actor.party
     return Filing(
-        id=f"report:{intake.id}",
+        id=_filing_id(intake.id),
         kind=report.kind,
         by_roles=docket.roles_of(party) if party else frozenset(),
         facts=frozenset(name for one in report.statements for name in one.facts),
@@ -298,7 +354,7 @@ def _filing(intake: _Intake) -> Filing:
 def _answer(intake: _Intake, verdict: Verdict, digest: bytes) -> ReportOut:
     return ReportOut(
         id=intake.id,
-        deviations=verdict.deviations,
+        deviations=list(dict.fromkeys(verdict.deviations)),
         not_assessable=[show_unclear(one) for one in verdict.unclear],
         receipt=Receipt(digest=f"sha256:{digest.hex()}", received_at=intake.now),
     )
@@ -317,9 +373,14 @@ def show_unclear(one: Found) -> NotAssessable:
 
 
 def _store(
-    session: Session, intake: _Intake, body: bytes, digest: bytes, answer: ReportOut
+    session: Session,
+    intake: _Intake,
+    body: bytes,
+    digest: bytes,
+    answer: ReportOut,
+    rows: Sequence[dict[str, Any]],
 ) -> None:
-    """Store the report with its answer, and write it to the journal."""
+    """Store the report with its answer and statements, and write it to the journal."""
     report = intake.report
     session.execute(
         _STORE,
@@ -343,6 +404,8 @@ def _store(
             "subject": f"report:{intake.id}",
             "exporter": intake.docket.exporter,
             "text_digest": answer.receipt.digest,
+            "statements": json.dumps(rows),
+            "said_by": intake.actor.party or str(intake.actor.role),
         },
     )
 
@@ -361,7 +424,7 @@ def listed(
         query = query.where(License.exporter == party)
     if license is not None:
         query = query.where(License.number == license)
-    keys = page_after(after, 2)
+    keys = page_after(after, datetime, UUID)
     if keys is not None:
         query = query.where(tuple_(Report.received_at, Report.id) < tuple_(*keys))
     return list(session.scalars(query))

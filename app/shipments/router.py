@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from app.access.once import KeyUsedForOther, OnceDep
 from app.access.router import Reader, may
@@ -22,6 +22,7 @@ Declarant = Annotated[Actor, may(Role.EXPORTER, Role.LICENSING_OFFICER)]
 
 @router.post(
     "/shipments",
+    response_model=ShipmentOut,
     status_code=201,
     responses=problems(
         LicenseUnknown,
@@ -35,7 +36,7 @@ Declarant = Annotated[Actor, may(Role.EXPORTER, Role.LICENSING_OFFICER)]
 )
 def file(
     shipment: ShipmentIn, declarant: Declarant, session: SessionDep, now: Now, once: OnceDep
-) -> ShipmentOut:
+) -> Response:
     """File an export declaration. The same one again gets the same answer."""
     return once(
         lambda: service.file(session, shipment, actor=declarant, now=now),

@@ -223,8 +223,10 @@ def _add_units(
         session.execute(insert(Unit), units)
 
 
-def balances(session: Session, license_ids: Sequence[int]) -> dict[int, list[Balance]]:
-    """Add up the ledger of licenses, by line."""
+def balances(
+    session: Session, license_ids: Sequence[int], *, until: Any = None
+) -> dict[int, list[Balance]]:
+    """Add up the ledger of licenses, by line; `until` is the id of the last entry that counts."""
     found: dict[int, dict[int, Balance]] = {}
     lines = select(Line).where(Line.license_id.in_(license_ids)).order_by(Line.line)
     for line in session.scalars(lines):
@@ -236,6 +238,8 @@ def balances(session: Session, license_ids: Sequence[int]) -> dict[int, list[Bal
         .where(LedgerEntry.license_id.in_(license_ids), LedgerEntry.account == "shipped")
         .order_by(Shipment.shipped_on, LedgerEntry.id)
     )
+    if until is not None:
+        entries = entries.where(LedgerEntry.id <= until)
     for entry, reference, shipped_on in session.execute(entries):
         balance = found[entry.license_id][entry.line_id]
         balance.shipped_quantity += entry.quantity
@@ -264,9 +268,11 @@ def _exhaust(session: Session, license: License, actor: Actor, now: datetime) ->
 
 
 def _show(session: Session, license: License, row: Shipment) -> ShipmentOut:
+    """Show a shipment with what was left of its line when it was filed, however often it is asked."""
+    until = select(LedgerEntry.id).where(LedgerEntry.shipment_id == row.id).scalar_subquery()
     balance = next(
         balance
-        for balance in balances(session, [license.id])[license.id]
+        for balance in balances(session, [license.id], until=until)[license.id]
         if balance.line.id == row.line_id
     )
     return ShipmentOut(

@@ -18,6 +18,7 @@ except ImportError:
     from backports import zstd
 
 CHUNK = 1 << 16
+MEMBERS = 1_000  # what follows a member is copied, so very many small ones would take very long
 
 
 class BodyTooLarge(TooLarge):
@@ -110,7 +111,9 @@ def decoded(body: bytes, encoding: str, limit: int) -> bytes:
 
 def _gunzip(body: bytes) -> Iterator[bytes]:
     """Decode gzip (one or more members) in steps of at most 64 KiB."""
-    while body:
+    for _ in range(MEMBERS + 1):
+        if not body:
+            return
         stream = zlib.decompressobj(wbits=31)
         pending = body
         while pending and not stream.eof:
@@ -119,11 +122,14 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
         if not stream.eof:
             raise EOFError
         body = stream.unused_data
+    raise EOFError
 
 
 def _unzstd(body: bytes) -> Iterator[bytes]:
     """Decode zstd (one or more frames) in steps of at most 64 KiB."""
-    while body:
+    for _ in range(MEMBERS + 1):
+        if not body:
+            return
         stream: Any = zstd.ZstdDecompressor()
         yield stream.decompress(body, CHUNK)
         while not stream.eof:
@@ -131,3 +137,4 @@ def _unzstd(body: bytes) -> Iterator[bytes]:
                 raise EOFError
             yield stream.decompress(b"", CHUNK)
         body = stream.unused_data
+    raise EOFError

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -63,7 +64,7 @@ def pointer(location: Sequence[str | int]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
 
 
-def field_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def field_errors(errors: Sequence[Mapping[str, Any]], body: Any = None) -> list[dict[str, Any]]:
     """Keep of pydantic's errors what helps a caller, never the value itself."""
     told = []
     for error in errors:
@@ -71,14 +72,34 @@ def field_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if location and location[0] in {"body", "query", "path", "header"}:
             location = location[1:]
         told.append(
-            {"pointer": pointer(location), "type": error["type"], "detail": str(error["msg"])}
+            {
+                "pointer": pointer(_found(location, body)),
+                "type": error["type"],
+                "detail": str(error["msg"]),
+            }
         )
     return told
 
 
-def of_fields(errors: Sequence[Mapping[str, Any]]) -> Trouble:
-    """Make one problem of what pydantic found."""
-    told = field_errors(errors)
+def _found(location: Sequence[str | int], body: Any) -> list[str | int]:
+    """Leave out of a location what is no part of the body: the tag of a tagged union."""
+    found, here = [], body
+    for index, part in enumerate(location, 1):
+        if isinstance(here, Mapping) and part not in here and index < len(location):
+            continue
+        found.append(part)
+        if isinstance(here, Mapping):
+            here = here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            here = here[part]
+        else:
+            here = None
+    return found
+
+
+def of_fields(errors: Sequence[Mapping[str, Any]], body: Any = None) -> Trouble:
+    """Make one problem of what pydantic found in a body."""
+    told = field_errors(errors, body)
     if errors and errors[0]["type"] == "json_invalid":
         reason = errors[0].get("ctx", {}).get("error", "syntax error")
         return MalformedJson(f"The body is not valid JSON: {reason}.")
@@ -98,7 +119,7 @@ def _on_trouble(_: Request, error: Exception) -> Response:
 
 def _on_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return answer(of_fields(error.errors()))
+    return answer(of_fields(error.errors(), error.body))
 
 
 def _on_http(_: Request, error: Exception) -> Response:
@@ -131,4 +152,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(SQLAlchemyError, _on_database)
+    app.add_exception_handler(psycopg.Error, _on_database)  # COPY speaks to the driver itself
     app.add_exception_handler(Exception, _on_anything)
