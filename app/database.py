@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import psycopg
 import sqlalchemy
-from anyio import CapacityLimiter
+from anyio import CancelScope, CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, create_engine
@@ -83,7 +83,8 @@ async def session_of(request: Request) -> AsyncIterator[Session]:
     try:
         yield session
     except BaseException:
-        await run_sync(session.close, limiter=ending)
+        with CancelScope(shield=True):
+            await run_sync(session.close, limiter=ending)
         raise
     await run_sync(_commit, session, limiter=ending)
 

@@ -3,22 +3,26 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from sqlalchemy import make_url
 
 from app import clock, wire
-from app.access.once import Replay
-from app.access.router import undeclared
+from app.access.once import KeyUsedForOther, Replay
+from app.access.router import May, calls, scheme, undeclared
+from app.access.rules import KeyMissing, Role, RoleNotAllowed
 from app.access.service import Keyring
 from app.alerts.freshness import Freshness
 from app.alerts.router import router as alerts
 from app.assessments.router import router as assessments
 from app.database import connect, sessions_of
 from app.deviations.router import router as deviations
+from app.errors import StorageFull, Trouble, Unavailable
 from app.journal.router import router as journal
 from app.journal.watch import Watch
 from app.licenses.kinds import router as kinds
@@ -27,9 +31,12 @@ from app.obligations.router import router as obligations
 from app.operation import Observed
 from app.operation import router as operation
 from app.reports.router import router as reports
+from app.reports.schemas import ReadingIn
 from app.settings import Settings
 from app.shipments.router import router as shipments
-from app.wire.bodies import BodyLimit
+from app.wire.bodies import BodyLimit, BodyTooLarge
+from app.wire.document import settle_schemas, tell_troubles
+from app.wire.problems import FieldsInvalid, MalformedJson
 
 ROUTERS: tuple[APIRouter, ...] = (
     licenses,
@@ -55,12 +62,49 @@ class RouteUndeclared(RuntimeError):
     """A route does not say who may use it; the service does not start."""
 
 
+class Endwatch(FastAPI):
+    """The application with its OpenAPI document complete."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Document every status, every error as a problem, and who needs a key."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for router in ROUTERS:
+                for route in router.routes:
+                    if isinstance(route, APIRoute):
+                        _document(document["paths"][route.path], route)
+            settle_schemas(document, ReadingIn)
+            key = scheme.model.model_dump(mode="json", by_alias=True, exclude_none=True)
+            document["components"]["securitySchemes"] = {"key": key}
+        return self.openapi_schema or {}
+
+
+def _document(path: dict[str, Any], route: APIRoute) -> None:
+    """Add what any such route can answer to what it says of itself."""
+    needed = next((call.roles for call in calls(route) if isinstance(call, May)), None)
+    kinds: list[type[Trouble]] = []
+    if needed is not None:
+        kinds += [KeyMissing, Trouble, Unavailable]
+    if needed is not None and needed != frozenset(Role):
+        kinds += [RoleNotAllowed]
+    if route.dependant.path_params or route.dependant.query_params:
+        kinds += [FieldsInvalid]
+    methods = route.methods or set()
+    if "POST" in methods:
+        kinds += [MalformedJson, KeyUsedForOther, BodyTooLarge, FieldsInvalid, StorageFull]
+    for method in methods:
+        operation = path[method.lower()]
+        tell_troubles(operation, kinds)
+        if needed is not None:
+            operation["security"] = [{"key": []}]
+
+
 def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> FastAPI:
     """Make the application: connected when it starts, every route declared."""
     open_routes = undeclared(ROUTERS)
     if open_routes:
         raise RouteUndeclared(f"who may use these? {', '.join(open_routes)}")
-    app = FastAPI(
+    app = Endwatch(
         title="Endwatch",
         version="0.1.0",
         description=DESCRIPTION,

@@ -92,7 +92,7 @@ def readings(url: str, scale: int) -> list[Figure]:
     many = 150 * scale
     at = ground.lay(url, "bench_readings", licenses=1_000)
     batches = ground.batches(1_000, many + 10)
-    with ground.service(at) as (port, processes):
+    with ground.service(at, workers=2) as (port, processes):
         _send_batches(at, port, batches[:10])
         memory = [_memory(processes)]
         rates = []

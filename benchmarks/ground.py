@@ -227,8 +227,10 @@ def bare(ground: Ground) -> Iterator[int]:
     """Run the bare application of `benchmarks.bare` with the service's server and settings."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.bare:make", "--port", str(port)]
-        + ["--log-level", "warning", "--no-access-log"],
+        [
+            *[sys.executable, "-m", "uvicorn", "--factory", "benchmarks.bare:make"],
+            *["--port", str(port), "--log-level", "warning", "--no-access-log"],
+        ],
         env=os.environ | {"ENDWATCH_DATABASE_URL": ground.settings.url},
     )
     try:

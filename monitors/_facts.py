@@ -6,10 +6,20 @@ Numbers and lists are bounded, text is a short code: there is no room for an ima
 person's name.
 """
 
+import re
 from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from monitors._countries import ALPHA2
 
@@ -37,6 +47,30 @@ Flag = Annotated[bool, Field(strict=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^(sha256:)?[0-9a-f]{64}$")]
 
 
+def _written_day(value: Any) -> Any:
+    """Take a date or its ISO 8601 text alone: a number might count seconds or be a year."""
+    if type(value) is date or (
+        isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)
+    ):
+        return value
+    raise ValueError("a day is written as YYYY-MM-DD")
+
+
+Day = Annotated[date, BeforeValidator(_written_day)]
+"""A calendar day, in JSON as YYYY-MM-DD."""
+
+Language = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)
+]
+"""A language after BCP 47: `sw`, or with script or region where it matters, `zh-Hant`."""
+
+
+def unspoken(wanted: Iterable[str], spoken: Iterable[str]) -> list[str]:
+    """List the wanted languages that none of those spoken is; `pt-BR` is a `pt` (RFC 4647)."""
+    tags = [f"{tag.lower()}-" for tag in spoken]
+    return [one for one in wanted if not any(tag.startswith(f"{one.lower()}-") for tag in tags)]
+
+
 def listing(item: Any) -> Any:
     """Make the type of a list fact: at most 1,000 entries."""
     return Annotated[list[item], Field(max_length=1000)]
@@ -49,6 +83,31 @@ def fact(question: str, *, unit: str, scopes: tuple[Scope, ...] = ("unit",)) -> 
 
 Codes = Annotated[list[Code], Field(max_length=1000)]
 Countries = Annotated[list[Country], Field(max_length=1000)]
+Languages = Annotated[list[Language], Field(max_length=1000)]
+
+Word = Annotated[Code, StringConstraints(to_lower=True)]
+"""A code word whose capitals make no difference."""
+
+Words = Annotated[list[Word], Field(max_length=1000)]
+
+NAMELESS = frozenset({"other", "unknown", "unspecified"})
+"""Words that stand where a name should: what is meant by them cannot be compared with terms."""
+
+
+def telling(word: str) -> str:
+    """Refuse, in terms, a word that names nothing."""
+    if word.lower() in NAMELESS:
+        raise ValueError("names nothing that a report could be compared with")
+    return word
+
+
+TellingWords = Annotated[
+    tuple[Annotated[Word, AfterValidator(telling)], ...], Field(max_length=100)
+]
+"""Code words of terms: each names something, capitals make no difference."""
+
+Percent = Annotated[Decimal, Field(ge=0, le=100, max_digits=15, decimal_places=12)]
+"""A share in percent, as an exact decimal."""
 
 
 def named(words: Iterable[str], most: int = 10) -> str:

@@ -16,6 +16,9 @@ from app.journal.sequencer import CHANNEL
 
 _log = structlog.get_logger()
 
+WAIT = 0.1
+"""Seconds the thread waits for a notice before it sees whether it is to stop."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -64,13 +67,13 @@ class Watch:
             quiet = 0.0
             while not self._stop.is_set():
                 heard = False
-                for notice in connection.notifies(timeout=0.5, stop_after=1):
+                for notice in connection.notifies(timeout=WAIT, stop_after=1):
                     heard = True
                     told = json.loads(notice.payload)
                     self.current = Progress(told["seq"], told["alerts"])
                     if told["access"]:
                         self._on_access()
-                quiet = 0.0 if heard else quiet + 0.5
+                quiet = 0.0 if heard else quiet + WAIT
                 if quiet >= 5.0:
                     connection.execute("SELECT 1")
                     quiet = 0.0

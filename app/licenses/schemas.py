@@ -283,6 +283,7 @@ class AmendmentOut(Out):
     approved_by: str | None
     approved_at: Moment | None
     conditions: list[Any]
+    ends: list[str]
 
 
 def start_of(day: date, zone: Any) -> datetime:

@@ -113,4 +113,5 @@ def show_amendment(number: str, row: Amendment) -> AmendmentOut:
         approved_by=row.approved_by,
         approved_at=row.approved_at,
         conditions=row.conditions[0]["conditions"],
+        ends=row.conditions[0]["ends"],
     )

@@ -10,6 +10,9 @@ from isodate import Duration
 
 from monitors import Duty
 
+PERIODIC = frozenset({"attestation", "check_in"})
+"""The kinds of report that answer for a period."""
+
 
 class State(StrEnum):
     """Where an obligation is."""
@@ -69,6 +72,12 @@ def periods_from(duty: Duty, starts: date, since: datetime, zone: ZoneInfo) -> I
         if deadline.grace_until > since:
             yield deadline
         slot += 1
+
+
+def first_day_over(deadline: Deadline, zone: ZoneInfo) -> datetime:
+    """Give the last moment of a period's first day: who rules then asks for the whole period."""
+    assert deadline.period is not None
+    return _midnight(deadline.period[0] + timedelta(days=1), zone) - timedelta(microseconds=1)
 
 
 def state_at(deadline: Deadline, now: datetime) -> State:

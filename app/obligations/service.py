@@ -5,7 +5,8 @@ licenses it touches. Both look before new evidence is taken in, so an outage of 
 delays a miss but never hides one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -66,7 +67,7 @@ def plan(session: Session, license: License, docket: Docket, *, now: datetime) -
         if duty.per == "unit":
             _plan_units(session, license, ruling, duty, now)
         else:
-            _plan_periods(session, license, ruling, duty, now)
+            _plan_periods(session, license, docket, ruling.key, now)
 
 
 def _duty(ruling: Ruling | None) -> Duty | None:
@@ -112,30 +113,79 @@ def _plan_units(
 def _plan_periods(
     session: Session,
     license: License,
-    ruling: Ruling,
-    duty: Duty,
+    docket: Docket,
+    key: str,
     now: datetime,
-    settled: int = -1,
+    settled: datetime | None = None,
 ) -> None:
-    """Keep the periods stored up to the one that runs now, and beyond the slot settled just now.
+    """Keep the periods stored up to the one that runs now, and beyond the due time settled last.
+
+    What an amendment that reaches back no longer asks for is waived.
+    """
+    rows = session.scalars(
+        select(Obligation)
+        .where(Obligation.license_id == license.id, Obligation.key == key)
+        .order_by(Obligation.slot)
+    ).all()
+    overruled = {(row.period_from, row.period_to): row for row in rows}
+    slot = rows[-1].slot if rows else -1
+    subject = Subject("license", license.number)
+    fresh = []
+    asked = _periods(license, docket.rulings[key], rows, now, max(now, settled or now))
+    for ruling, duty, deadline in asked:
+        row = overruled.pop(deadline.period or (None, None), None)
+        if row is None:
+            slot = max(slot + 1, deadline.slot)
+            numbered = replace(deadline, slot=slot)
+            fresh.append(_row(license, ruling, duty, subject, numbered, now))
+        elif row.settled_at is None and row.condition_id != ruling.condition_id:
+            row.condition_id, row.grace_until = ruling.condition_id, deadline.grace_until
+            row.next_look_at = now
+    _insert(session, fresh)
+    for row in overruled.values():
+        if row.settled_at is None:
+            _waive(session, row, docket, now)
+
+
+def _periods(
+    license: License,
+    versions: Sequence[Ruling],
+    stored: Sequence[Obligation],
+    now: datetime,
+    beyond: datetime,
+) -> Iterator[tuple[Ruling, Duty, Deadline]]:
+    """Give what the versions ask for, each the periods whose first day it rules to its end.
 
     Periods whose grace had passed before the license was registered here are not asked for.
     """
     zone = ZoneInfo(license.time_zone)
-    starts = duty.starts or ruling.effective_from.astimezone(zone).date()
-    last = session.scalar(
-        select(func.max(Obligation.slot)).where(
-            Obligation.license_id == license.id, Obligation.key == ruling.key
-        )
-    )
-    subject = Subject("license", license.number)
-    rows = []
-    for deadline in rules.periods_from(duty, starts, license.created_at, zone):
-        if last is None or deadline.slot > last:
-            rows.append(_row(license, ruling, duty, subject, deadline, now))
-        if deadline.due_at > now and deadline.slot > settled:
-            break
-    _insert(session, rows)
+    latest = max((row.due_at for row in stored), default=now)
+    for ruling in versions:
+        duty = _duty(ruling)
+        if duty is None or duty.what != "report":
+            continue
+        starts = duty.starts or ruling.effective_from.astimezone(zone).date()
+        for deadline in rules.periods_from(duty, starts, license.created_at, zone):
+            if in_force(versions, rules.first_day_over(deadline, zone)) is ruling:
+                yield ruling, duty, deadline
+            if deadline.due_at > beyond and deadline.due_at >= latest:
+                break
+
+
+def _waive(session: Session, row: Obligation, docket: Docket, now: datetime) -> None:
+    """Ask no more for what was planned under terms that are overruled."""
+    was_overdue = row.state == State.OVERDUE
+    _settle(row, State.WAIVED, now)
+    session.flush()
+    _tell(session, row, docket, now)
+    if was_overdue:
+        assessments.take_back(session, docket, _asked_by(docket, row), _owed(row), now=now)
+
+
+def _asked_by(docket: Docket, row: Obligation) -> Ruling:
+    """Find the condition version under which something is owed."""
+    versions = docket.rulings[row.key]
+    return next(one for one in versions if one.condition_id == row.condition_id)
 
 
 def _row(
@@ -197,12 +247,15 @@ def look(session: Session, row: Obligation, docket: Docket, *, now: datetime) ->
         return
     if row.what == "reading":
         _hear_readings(session, row, duty, now)
+    else:
+        license = session.get_one(License, row.license_id)
+        _plan_periods(session, license, docket, row.key, now)
+        if row.settled_at is not None:
+            return
+        ruling = _asked_by(docket, row)
     deadline = Deadline(row.due_at, row.grace_until, row.slot)
     before, row.state = row.state, rules.state_at(deadline, now)
     row.next_look_at = rules.next_look(deadline, now)
-    if row.what == "report" and row.state != State.UPCOMING:
-        license = session.get_one(License, row.license_id)
-        _plan_periods(session, license, ruling, duty, now)
     session.flush()
     if row.state != before and State.OVERDUE in {row.state, before}:
         _tell(session, row, docket, now)
@@ -325,10 +378,12 @@ def filed(session: Session, docket: Docket, filing: Filing, *, now: datetime) ->
         duty = _duty(ruling)
         if ruling is None or duty is None or duty.what != "report":
             continue
+        if filing.kind not in rules.PERIODIC:
+            continue
         bound = _bound(ruling, duty)
         if bound and bound.isdisjoint(filing.by_roles):
             continue
-        deviations += _settle_period(session, docket, ruling, duty, filing, now)
+        deviations += _settle_periods(session, docket, ruling.key, filing, now)
     for versions in docket.rulings.values():
         ruling = in_force(versions, filing.observed_at)
         if ruling is not None and Need.FILINGS in ruling.monitor.needs:
@@ -343,36 +398,41 @@ def _bound(ruling: Ruling, duty: Duty) -> frozenset[str]:
     return frozenset({duty.by} if duty.by else ruling.binds)
 
 
-def _settle_period(
-    session: Session, docket: Docket, ruling: Ruling, duty: Duty, filing: Filing, now: datetime
+def _settle_periods(
+    session: Session, docket: Docket, key: str, filing: Filing, now: datetime
 ) -> list[UUID]:
-    """Settle the slot whose period holds the last day the report speaks of, and await the next."""
+    """Settle what is owed for the last day the report speaks of, and await the next."""
     zone = ZoneInfo(docket.time_zone)
     day = filing.period[1] if filing.period else filing.observed_at.astimezone(zone).date()
-    row = session.scalar(
+    rows = session.scalars(
         select(Obligation)
         .where(
             Obligation.license_id == docket.license_id,
-            Obligation.key == ruling.key,
+            Obligation.key == key,
             Obligation.period_from <= day,
             Obligation.period_to >= day,
             Obligation.settled_at.is_(None),
         )
+        .order_by(Obligation.slot)
         .with_for_update()
-    )
-    if row is None:
-        return []
+    ).all()
+    return [id for row in rows for id in _settle_period(session, docket, row, filing, now)]
+
+
+def _settle_period(
+    session: Session, docket: Docket, row: Obligation, filing: Filing, now: datetime
+) -> list[UUID]:
     was_overdue = row.state == State.OVERDUE
     row.met_at, row.met_by = now, filing.id
     _settle(row, rules.met_state(row.due_at, now), now)
     session.flush()
     _tell(session, row, docket, now)
     license = session.get_one(License, row.license_id)
-    _plan_periods(session, license, ruling, duty, now, settled=row.slot)
+    _plan_periods(session, license, docket, row.key, now, settled=row.due_at)
     if not was_overdue:
         return []
     return assessments.judge_obligations(
-        session, docket, ruling, obligations=[_owed(row)], now=now
+        session, docket, _asked_by(docket, row), obligations=[_owed(row)], now=now
     ).deviations
 
 

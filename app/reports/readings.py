@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from pydantic_core import to_json
 from sqlalchemy import insert, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import journal
@@ -132,11 +132,10 @@ def file(
         savepoint = session.begin_nested()
         try:
             answer = _file(session, parsed, digest, id, actor, now)
-        except DBAPIError as error:
-            unique = isinstance(error.orig, psycopg.errors.UniqueViolation)
-            if not unique or tried == TRIES - 1:
-                raise
+        except (IntegrityError, psycopg.errors.UniqueViolation):
             savepoint.rollback()
+            if tried == TRIES - 1:
+                raise
         else:
             savepoint.commit()
             return answer

@@ -270,15 +270,16 @@ def _supersede(session: Session, intake: _Intake) -> list[_Gone]:
     if corrects is None:
         return []
     earlier = session.get(Report, corrects)
-    taken = session.scalar(select(Report.id).where(Report.corrects == corrects))
     if (
         earlier is None
         or earlier.license_id != intake.docket.license_id
         or earlier.filed_by.partition(":")[0] != intake.actor.role
-        or taken is not None
     ):
-        why = "corrected already; correct the correction" if taken else "not a report of yours here"
-        raise CorrectionUnfit(f"{corrects} is {why}.", pointer="/corrects")
+        raise CorrectionUnfit(f"{corrects} is not a report of yours here.", pointer="/corrects")
+    if session.scalar(select(Report.id).where(Report.corrects == corrects)) is not None:
+        raise CorrectionUnfit(
+            f"{corrects} is corrected already; correct the correction.", pointer="/corrects"
+        )
     rows = statements.supersede(session, corrects, now=intake.now)
     said = [
         _Gone(statements.report_statement_id(corrects, row.number), row.observed_at, row.subject)

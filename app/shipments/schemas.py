@@ -1,5 +1,6 @@
 """Shipments and the ledger as they are sent and shown."""
 
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -45,7 +46,7 @@ class ShipmentIn(Strict):
     @model_validator(mode="after")
     def _serials_once(self) -> "ShipmentIn":
         if len(set(self.serials)) != len(self.serials):
-            twice = sorted({serial for serial in self.serials if self.serials.count(serial) > 1})
+            twice = sorted(serial for serial, count in Counter(self.serials).items() if count > 1)
             raise ValueError(f"serials given twice: {', '.join(twice[:5])}")
         return self
 

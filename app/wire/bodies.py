@@ -54,7 +54,27 @@ class BodyLimit:
         if declared is not None:  # the server itself holds the sender to what was declared
             await self.app(scope, receive, send)
             return
-        await self.app(scope, _counted(receive, limit), send)
+        await self._count(limit, scope, receive, send)
+
+    async def _count(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what arrives. Too much ends the reading, and 413 is the answer whoever was reading."""
+        seen = 0
+
+        async def counting() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _too_large(limit)
+            return message
+
+        async def telling(message: Message) -> None:
+            if seen <= limit:
+                await send(message)
+
+        await self.app(scope, counting, telling)
+        if seen > limit:
+            await answer(_too_large(limit))(scope, receive, send)
 
 
 def _declared(scope: Scope) -> int | None:
@@ -64,21 +84,6 @@ def _declared(scope: Scope) -> int | None:
         if name == b"transfer-encoding":
             return None
     return 0
-
-
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Count what arrives; the trouble is raised into the endpoint that reads."""
-    seen = 0
-
-    async def counting() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise _too_large(limit)
-        return message
-
-    return counting
 
 
 def _too_large(limit: int) -> Trouble:

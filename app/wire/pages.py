@@ -50,7 +50,8 @@ def page_after(after: str | None, *types: Any) -> tuple[Any, ...] | None:
 @cache
 def _keys(types: tuple[Any, ...]) -> TypeAdapter[tuple[Any, ...]]:
     """Build the reader of a cursor: nothing of another type reaches the database."""
-    return TypeAdapter(tuple.__class_getitem__(types))
+    made: Any = tuple.__class_getitem__(types)
+    return TypeAdapter(made)
 
 
 def page_of(

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.database import trouble_of
 from app.errors import Invalid, Malformed, Trouble
@@ -122,6 +123,11 @@ def _on_invalid(_: Request, error: Exception) -> Response:
     return answer(of_fields(error.errors(), error.body))
 
 
+def _on_disconnect(request: Request, _: Exception) -> Response:
+    _log.debug("disconnected", path=request.url.path)
+    return answer(Malformed("The sender went away before the body was whole."))
+
+
 def _on_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return plain(error.status_code, str(error.detail), error.headers)
@@ -150,6 +156,7 @@ def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
     app.add_exception_handler(Trouble, _on_trouble)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(SQLAlchemyError, _on_database)
     app.add_exception_handler(psycopg.Error, _on_database)  # COPY speaks to the driver itself

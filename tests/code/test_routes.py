@@ -1,0 +1,58 @@
+import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from app import main
+from app.access.router import May, Public, calls, public, undeclared
+from app.access.rules import Role
+from app.main import ROUTERS, RouteUndeclared, create_app
+from app.settings import Settings
+
+ROUTES = [route for router in ROUTERS for route in router.routes]
+
+
+def test_every_route_says_who_may_use_it() -> None:
+    assert len(ROUTES) > 20
+    for route in ROUTES:
+        assert isinstance(route, APIRoute)
+        declared = [call for call in calls(route) if isinstance(call, May) or call is public]
+        assert len(declared) == 1, route.path
+    assert undeclared(ROUTERS) == []
+
+
+def test_every_route_is_of_one_method_and_has_an_address_of_its_own() -> None:
+    addresses = [
+        (method, route.path)
+        for route in ROUTES
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    ]
+    assert len(addresses) == len(ROUTES) == len(set(addresses))
+
+
+def test_every_role_is_let_in_somewhere_or_has_nothing_yet() -> None:
+    let_in = {
+        role
+        for route in ROUTES
+        if isinstance(route, APIRoute)
+        for call in calls(route)
+        if isinstance(call, May)
+        for role in call.roles
+    }
+    assert set(Role) - let_in <= {Role.ADMINISTRATOR, Role.GRIEVANCE_OFFICER}
+
+
+def test_a_service_with_an_undeclared_route_does_not_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = APIRouter()
+    router.add_api_route("/v1/open", lambda: None, dependencies=[Public])
+    router.add_api_route("/v1/secrets", lambda: None)
+    monkeypatch.setattr(main, "ROUTERS", (*ROUTERS, router))
+    with pytest.raises(RouteUndeclared, match="/v1/secrets"):
+        create_app(settings)
+
+
+def test_looking_at_no_routes_is_no_proof() -> None:
+    with pytest.raises(AssertionError, match="no routes"):
+        undeclared([])

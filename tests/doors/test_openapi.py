@@ -1,0 +1,111 @@
+import json
+import re
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from app.access.router import May, calls
+from app.access.rules import Role
+from app.main import ROUTERS, create_app
+from app.settings import Settings
+from tests.conftest import Door, settings_for
+
+ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document; writing it takes no database."""
+    return create_app(settings_for("postgresql://nowhere/nothing")).openapi()
+
+
+def _operation(document: dict[str, Any], route: APIRoute) -> dict[str, Any]:
+    (method,) = sorted(route.methods or ())
+    operation: dict[str, Any] = document["paths"][route.path][method.lower()]
+    return operation
+
+
+def _expected(route: APIRoute) -> set[str]:
+    """The statuses such a route can give, whatever it does."""
+    roles = next((call.roles for call in calls(route) if isinstance(call, May)), None)
+    expected = {str(route.status_code or 200)}
+    if roles is not None:
+        expected |= {"401", "500", "503"} | ({"403"} if roles != frozenset(Role) else set())
+    if "POST" in (route.methods or ()):
+        expected |= {"400", "409", "413", "422", "507"}
+    if route.dependant.query_params or route.dependant.path_params:
+        expected |= {"422"}
+    if "{" in route.path:
+        expected |= {"404"}
+    return expected
+
+
+def test_every_status_a_route_can_give_is_documented(document: dict[str, Any]) -> None:
+    assert ROUTES
+    for route in ROUTES:
+        documented = set(_operation(document, route)["responses"])
+        assert _expected(route) <= documented, (route.path, _expected(route) - documented)
+
+
+def test_every_error_is_documented_as_a_problem_that_says_something(
+    document: dict[str, Any],
+) -> None:
+    seen = 0
+    for route in ROUTES:
+        for status, response in _operation(document, route)["responses"].items():
+            if status >= "400":
+                assert response["content"] == PROBLEM, (route.path, status)
+                assert response["description"], (route.path, status)
+                seen += 1
+    assert seen > 100
+
+
+def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
+    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    assert "#/components/schemas/ReadingIn" in references
+    for reference in references:
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in found, reference
+            found = found[part]
+    named = {reference.rpartition("/")[2] for reference in references}
+    assert set(document["components"]["schemas"]) == named
+
+
+def test_a_protected_route_says_that_it_wants_a_key(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for route in ROUTES:
+        protected = any(isinstance(call, May) for call in calls(route))
+        security = _operation(document, route).get("security")
+        assert security == ([{"key": []}] if protected else None), route.path
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_sentence(document: dict[str, Any]) -> None:
+    operations = [_operation(document, route) for route in ROUTES]
+    assert all(operation["description"] for operation in operations)
+    names = [operation["operationId"] for operation in operations]
+    assert len(set(names)) == len(names)
+
+
+def test_every_kind_and_every_fact_is_in_the_document(
+    document: dict[str, Any], officer: Door
+) -> None:
+    schemas = json.dumps(document["components"]["schemas"])
+    kinds = [one["kind"] for one in officer.client.get("/v1/condition-types").json()]
+    facts = [one["name"] for one in officer.client.get("/v1/facts").json()]
+    assert len(kinds) >= 12
+    for kind in kinds:
+        assert f'"const": "{kind}"' in schemas
+    for fact in facts:
+        assert f'"{fact}"' in schemas
+
+
+def test_the_document_is_served_and_holds_no_secret(
+    document: dict[str, Any], officer: Door, settings: Settings
+) -> None:
+    served = officer.client.get("/openapi.json")
+    assert served.json() == json.loads(json.dumps(document))
+    assert settings.url not in served.text
+    assert officer.client.get("/docs").status_code == 200
