@@ -14,9 +14,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL to use instead of the embedded one"
     )
-    data_dir: Path = Field(
-        default=Path(".data"), description="Folder of the embedded PostgreSQL and of key files"
-    )
+    data_dir: Path = Field(default=Path(".data"), description="Folder of the embedded PostgreSQL")
     pool_size: int = Field(default=12, ge=1, le=200, description="Database connections a process")
     threads: int = Field(
         default=5,
@@ -24,14 +22,26 @@ class Settings(BaseSettings):
         le=100,
         description="Requests a process works on at once; more wait in line",
     )
-    pool_wait_seconds: float = Field(default=2.0, gt=0, le=60)
-    statement_seconds: int = Field(default=30, ge=1, le=3600)
+    pool_wait_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="How long a request waits for a connection"
+    )
+    statement_seconds: int = Field(
+        default=30, ge=1, le=3600, description="How long one statement may take"
+    )
     workers: int = Field(default=1, ge=1, le=64, description="API processes")
-    json_limit_bytes: int = Field(default=256 * 1024, ge=1024)
-    readings_limit_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="Decoded")
-    readings_limit_lines: int = Field(default=50_000, ge=1)
-    partitions_ahead_months: int = Field(default=3, ge=1, le=24)
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    json_limit_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest JSON body")
+    readings_limit_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1024, description="Largest batch of readings, decoded"
+    )
+    readings_limit_lines: int = Field(default=50_000, ge=1, description="Most readings in a batch")
+    partitions_ahead_months: int = Field(
+        default=3, ge=1, le=24, description="Months of readings to prepare tables for"
+    )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="DEBUG, INFO, WARNING or ERROR",
+    )
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ from app.alerts.models import Alert
 from app.alerts.schemas import AlertChange, AlertOut, AlertState, Count, Feed, Summary
 from app.journal.models import Entry, Head
 from app.wire import cursor, page_after
+from app.wire.pages import CursorUnreadable
 from monitors import Severity
 
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -54,6 +55,12 @@ def feed(
     """Read changes after a cursor, oldest first, as far as the caller may see them."""
     (since,) = page_after(after, int) or (0,)
     head = session.scalars(select(Head.alerts_seq)).one()
+    if since > head:
+        raise CursorUnreadable(
+            "This cursor is ahead of the journal, which was restored from a backup. Start anew, "
+            "without `after`.",
+            pointer="/after",
+        )
     query = (
         select(Entry)
         .where(Entry.topic == TOPIC, Entry.seq > since, Entry.seq <= head)

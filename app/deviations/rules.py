@@ -66,8 +66,7 @@ def weighed(weights: Iterable[tuple[Severity, Grade | None]], *, episode: int) -
 
 def sentence(title: str, subject: Subject, finding: Finding) -> str:
     """Say in one sentence what is suspected."""
-    who = {"unit": "Unit", "site": "Site", "party": "Party", "license": "License"}[subject.kind]
     return (
-        f"{title}: {who} {subject.reference} shows {finding.observed}; "
-        f"the license expects {finding.expected}."
+        f"{title}, {subject.kind} {subject.reference}: {finding.observed}; "
+        f"expected: {finding.expected}."
     )

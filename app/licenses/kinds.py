@@ -32,7 +32,7 @@ class FactOut(BaseModel):
     question: str
     unit: str
     scopes: list[str]
-    schema_: dict[str, Any]
+    json_schema: dict[str, Any]
     read_by: list[str]
 
 
@@ -68,6 +68,6 @@ def _show_fact(fact: Fact) -> FactOut:
         question=fact.question,
         unit=fact.unit,
         scopes=list(fact.scopes),
-        schema_=dict(fact.json_schema),
+        json_schema=dict(fact.json_schema),
         read_by=list(fact.read_by),
     )

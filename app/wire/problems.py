@@ -76,10 +76,20 @@ def field_errors(errors: Sequence[Mapping[str, Any]], body: Any = None) -> list[
             {
                 "pointer": pointer(_found(location, body)),
                 "type": error["type"],
-                "detail": str(error["msg"]),
+                "detail": _detail(error, location),
             }
         )
     return told
+
+
+def _detail(error: Mapping[str, Any], location: Sequence[str | int]) -> str:
+    """Say what is wrong; of an unknown fact also why it is refused."""
+    if error["type"] == "extra_forbidden" and "facts" in location:
+        return (
+            "Not a fact of the vocabulary; see GET /v1/facts. Biometric data and data about persons "
+            "are never taken: only counts, ages, hashes, settings and positions."
+        )
+    return str(error["msg"])
 
 
 def _found(location: Sequence[str | int], body: Any) -> list[str | int]:

@@ -122,13 +122,13 @@ def test_the_order_of_evidence_does_not_matter(
 @pytest.mark.parametrize(
     ("subject", "who"),
     [
-        (UNIT, "Unit FR-1"),
-        (Subject("site", "NBO-T1"), "Site NBO-T1"),
-        (Subject("party", "KE-BCA"), "Party KE-BCA"),
-        (Subject("license", "BX-1"), "License BX-1"),
+        (UNIT, "unit FR-1"),
+        (Subject("site", "NBO-T1"), "site NBO-T1"),
+        (Subject("party", "KE-BCA"), "party KE-BCA"),
+        (Subject("license", "BX-1"), "license BX-1"),
     ],
 )
 def test_a_deviation_is_told_in_a_sentence(subject: Subject, who: str) -> None:
     assert rules.sentence("Gallery cap", subject, FINDING) == (
-        f"Gallery cap: {who} shows 5,001 enrolled; the license expects at most 5,000 enrolled."
+        f"Gallery cap, {who}: 5,001 enrolled; expected: at most 5,000 enrolled."
     )
