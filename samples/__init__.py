@@ -1,0 +1,1 @@
+"""A small world to try the service on, and the script that made its files."""
