@@ -87,9 +87,9 @@ def _bare_copy(at: Ground, batches: list[bytes]) -> float:
         return len(rows) / (time.perf_counter() - begun)
 
 
-def readings(url: str, scale: int) -> list[Figure]:
+def readings(url: str, scale: float) -> list[Figure]:
     """Readings over HTTP in batches of 1,000, and the memory of the API meanwhile."""
-    many = 150 * scale
+    many = max(3, int(150 * scale))
     at = ground.lay(url, "bench_readings", licenses=1_000)
     batches = ground.batches(1_000, many + 10)
     with ground.service(at, workers=2) as (port, processes):
@@ -129,18 +129,18 @@ def _memory(processes: list[int]) -> float:
     return max(sizes)
 
 
-def world(url: str, scale: int) -> list[Figure]:
+def world(url: str, scale: float) -> list[Figure]:
     """The cost of a reading in a large world against a small one, alternating between the two."""
-    licenses = 100_000 if scale > 1 else 5_000
+    licenses = 100_000 if scale > 1 else max(200, int(5_000 * scale))
     small = ground.lay(url, "bench_small", licenses=100)
     large = ground.lay(url, "bench_large", licenses=licenses)
     rates: dict[str, list[float]] = {"small": [], "large": []}
-    parts = 3
-    few = ground.batches(100, 40 * parts)
-    many = ground.batches(licenses, 40 * parts)
+    parts, size = 3, max(1, int(40 * scale))
+    few = ground.batches(100, size * parts)
+    many = ground.batches(licenses, size * parts)
     with ground.service(small) as (small_port, _), ground.service(large) as (large_port, _):
         for part in range(parts):
-            share = slice(part * 40, (part + 1) * 40)
+            share = slice(part * size, (part + 1) * size)
             rates["small"].append(_send_batches(small, small_port, few[share], clients=1)[0])
             rates["large"].append(_send_batches(large, large_port, many[share], clients=1)[0])
     ratio = statistics.median(rates["small"]) / statistics.median(rates["large"])
@@ -185,15 +185,15 @@ def _rows() -> Iterator[bytes]:
         )
 
 
-def reports(url: str, scale: int) -> list[Figure]:
+def reports(url: str, scale: float) -> list[Figure]:
     """Single reports from 16 clients against a bare insert, alternating."""
     at = ground.lay(url, "bench_reports", licenses=100)
     ours, bares, slow = [], [], []
     filed = _reports(at)
     rows = _rows()
     with ground.service(at) as (port, _), ground.bare(at) as bare_port:
-        load.run(port, lambda: filed, clients=4, seconds=2)
-        load.run(bare_port, lambda: rows, clients=4, seconds=2)
+        load.run(port, lambda: filed, clients=4, seconds=min(2, 3 * scale))
+        load.run(bare_port, lambda: rows, clients=4, seconds=min(2, 3 * scale))
         for _ in range(3):
             bare = load.run(bare_port, lambda: rows, clients=16, seconds=3 * scale)
             outcome = load.run(port, lambda: filed, clients=16, seconds=3 * scale)
@@ -215,7 +215,7 @@ def reports(url: str, scale: int) -> list[Figure]:
     ]
 
 
-def polls(url: str, scale: int) -> list[Figure]:
+def polls(url: str, scale: float) -> list[Figure]:
     """Unchanged polls against the barest endpoint."""
     at = ground.lay(url, "bench_polls", licenses=1)
     with ground.service(at) as (port, _), ground.bare(at) as bare_port:
@@ -250,7 +250,7 @@ def _hammer(port: int, sent: bytes, status: int, seconds: float) -> float:
     return outcome.rate
 
 
-def latency(url: str, scale: int) -> list[Figure]:
+def latency(url: str, scale: float) -> list[Figure]:
     """From a report's 2xx to the alert in a poller's hands, polling every 50 ms."""
     at = ground.lay(url, "bench_latency", licenses=100)
     seen: dict[str, float] = {}
@@ -260,7 +260,7 @@ def latency(url: str, scale: int) -> list[Figure]:
         poller = threading.Thread(target=_poll, args=(at, port, seen, stop))
         poller.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            for number in range(60 * scale):
+            for number in range(max(10, int(60 * scale))):
                 _break_something(client, at, number, answered)
                 time.sleep(0.03)
         time.sleep(2)
@@ -312,9 +312,10 @@ def _poll(at: Ground, port: int, seen: dict[str, float], stop: threading.Event) 
             time.sleep(0.05)
 
 
-def ticks(url: str, scale: int) -> list[Figure]:
+def ticks(url: str, scale: float) -> list[Figure]:
     """The scheduler's look at 1,000 due obligations among many, against among few."""
-    many = 1_000_000 if scale > 1 else 100_000
+    many = 1_000_000 if scale > 1 else max(20_000, int(100_000 * scale))
+    due = 1_000 if scale >= 1 else 100
     seconds: dict[int, list[float]] = {10_000: [], many: []}
     for total, taken in seconds.items():
         at = ground.lay(url, f"bench_ticks_{total}", licenses=total // 10)
@@ -322,28 +323,28 @@ def ticks(url: str, scale: int) -> list[Figure]:
         sessions = sessions_of(engine)
         for _ in range(3):
             with engine.begin() as connection:
-                _owe(connection)
+                _owe(connection, due)
             with psycopg.connect(at.conninfo, autocommit=True) as vacuum:
                 vacuum.execute("VACUUM ANALYZE obligations")
             begun = time.perf_counter()
             looked = obligations.look_around(sessions, now=now())
             taken.append(time.perf_counter() - begun)
-            assert looked == 1_000, looked
+            assert looked == due, looked
         engine.dispose()
     few, large = (statistics.median(seconds[total]) for total in (10_000, many))
     return [
         Figure(
-            f"scheduler tick, 1,000 due of {many:,} obligations",
+            f"scheduler tick, {due:,} due of {many:,} obligations",
             f"{large / few:.2f}x ({large:.2f} s)",
-            f"1,000 due of 10,000: {few:.2f} s",
+            f"{due:,} due of 10,000: {few:.2f} s",
             "≤ 1.3x",
             large <= 1.3 * few,
         )
     ]
 
 
-def _owe(connection: Any) -> None:
-    """Owe a reading of every unit far ahead, but of a thousand units right now."""
+def _owe(connection: Any, due: int) -> None:
+    """Owe a reading of every unit far ahead, but of some units right now."""
     connection.execute(text("TRUNCATE obligations"))
     connection.execute(
         text(
@@ -352,10 +353,11 @@ def _owe(connection: Any) -> None:
             " SELECT gen_random_uuid(), u.license_id, c.id, 'heartbeat', 'reading', 'unit',"
             " u.serial, 0, now() - interval '1 day', now() + interval '2 days',"
             " now() + interval '51 hours', 'upcoming', CASE WHEN row_number() OVER"
-            " (ORDER BY md5(u.serial)) <= 1000 THEN now() ELSE now() + interval '30 days' END,"
+            " (ORDER BY md5(u.serial)) <= :due THEN now() ELSE now() + interval '30 days' END,"
             " now() FROM units u JOIN conditions c ON c.license_id = u.license_id"
             " AND c.kind = 'heartbeat'"
-        )
+        ),
+        {"due": due},
     )
 
 
