@@ -54,7 +54,7 @@ def test_the_same_thing_wrong_again_is_another_occurrence_of_one_deviation(
     assert (first["occurrences"], other["occurrences"]) == (3, 1)
     assert first["first_observed_at"] == "2026-06-02T12:00:00Z"
     assert first["last_observed_at"] == "2026-06-04T12:00:00Z"
-    assert "shows 5,003 enrolled" in first["sentence"]  # it speaks with its latest
+    assert "5,003 enrolled" in first["sentence"]  # it speaks with its latest
     sequencer.tick()
     assert changes(dashboard) == [("raised", first["id"]), ("raised", other["id"])]
 

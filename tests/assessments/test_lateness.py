@@ -136,7 +136,7 @@ def test_a_finding_that_is_now_seen_otherwise_says_so(
     send(exporter, size(number, "FR-3", 2, 1000))
     assert standing(dashboard) == [(noon(3), "6,500 enrolled")]
     (found,) = deviations(dashboard)
-    assert "shows 6,500 enrolled" in found["sentence"]
+    assert "6,500 enrolled" in found["sentence"]
 
 
 def test_units_that_speak_at_the_same_moment_are_summed_in_whatever_batches(

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.database import Sessions
 from app.journal.sequencer import Sequencer
@@ -351,3 +352,21 @@ def test_duties_outlive_a_license_that_is_revoked(
     beat(sessions, day(2))
     beat(sessions, day(5))
     assert deviations(dashboard)[0]["reason"] == "silent"
+
+
+def test_a_row_that_cannot_be_looked_at_does_not_keep_the_others_waiting(
+    make_license: MakeLicense, sessions: Sessions, dashboard: Door
+) -> None:
+    number = make_license(heartbeat(), serials=("FR-1", "FR-2"))["number"]
+    beat(sessions, day(0))
+    with sessions() as session:  # its license names a time zone nobody knows
+        session.execute(
+            text("UPDATE obligations SET what = 'report' WHERE subject = 'FR-1'"),
+        )
+        session.execute(text("UPDATE licenses SET time_zone = 'Nowhere/Else'"))
+        session.commit()
+
+    assert beat(sessions, day(4)) == 1
+
+    assert [item["subject"] for item in deviations(dashboard, license=number)] == ["FR-2"]
+    assert beat(sessions, day(4, minutes=1)) == 0
