@@ -46,7 +46,7 @@ class Terms(TermsModel):
     """How strict the matcher must be set, and who must confirm it."""
 
     max_false_match_rate: (
-        Annotated[Decimal, Field(gt=0, le=1, max_digits=15, decimal_places=15)] | None
+        Annotated[Decimal, Field(gt=0, le=1, max_digits=16, decimal_places=15)] | None
     ) = None
     """Share of comparisons between different persons, above 0 and at most 1; none: not limited."""
     human_confirmation: bool = False
@@ -87,7 +87,7 @@ def evaluate(
 ) -> Iterator[Finding]:
     """Look at the rate, then at the actions nobody confirmed.
 
-    A decimal of up to 15 digits, as the ceiling is, is told from every other by its float: so what
+    A decimal of up to 15 places, as the ceiling is, is told from every other by its float: so what
     is exactly at the ceiling compares as equal.
     """
     limited = terms.max_false_match_rate is not None
