@@ -21,6 +21,7 @@ from app.access.rules import Actor, Role
 from app.assessments import partitions
 from app.cli import tables
 from app.cli.layouts import FileTrouble, layout_from_model
+from app.licenses import amendments
 from app.licenses import service as licenses
 from app.licenses.schemas import AmendmentIn, LicenseIn
 from app.reports import lines, readings
@@ -165,11 +166,11 @@ def _propose(
     session: Session, *, number: str, amendment: AmendmentIn, ids: list[int], now: datetime
 ) -> None:
     """Propose an amendment, and tell its id to whoever will approve it."""
-    ids.append(licenses.propose(session, number, amendment, actor=OFFICER, now=now).id)
+    ids.append(amendments.propose(session, number, amendment, actor=OFFICER, now=now).id)
 
 
 def _approve(session: Session, *, number: str, ids: list[int], now: datetime) -> None:
-    licenses.approve(session, number, ids[0], actor=SECOND, now=now)
+    amendments.approve(session, number, ids[0], actor=SECOND, now=now)
 
 
 def _report(

@@ -9,6 +9,7 @@ from app.access.router import Officer, Reader
 from app.clock import Now
 from app.database import SessionDep
 from app.errors import Conflict, Invalid
+from app.licenses import amendments as amending
 from app.licenses import service
 from app.licenses.models import Amendment, License
 from app.licenses.rules import State, TransitionIllegal
@@ -105,7 +106,7 @@ def set_state(
     "/{number}/amendments",
     response_model=AmendmentOut,
     status_code=201,
-    responses=problems(service.LicenseUnknown, service.ConditionUnknown, KeyUsedForOther),
+    responses=problems(service.LicenseUnknown, amending.ConditionUnknown, KeyUsedForOther),
 )
 def propose(
     number: str,
@@ -118,7 +119,7 @@ def propose(
     """Propose new versions of conditions; they wait for a second person."""
     return once(
         lambda: show_amendment(
-            number, service.propose(session, number, amendment, actor=officer, now=now)
+            number, amending.propose(session, number, amendment, actor=officer, now=now)
         ),
         session=session,
         actor=officer,
@@ -129,7 +130,7 @@ def propose(
 @router.get("/{number}/amendments", responses=problems(service.LicenseUnknown))
 def amendments(number: str, reader: Reader, session: SessionDep) -> list[AmendmentOut]:
     """List the amendments of a license, oldest first."""
-    rows: list[Amendment] = service.amendments(session, number, party=reader.reads_only)
+    rows: list[Amendment] = amending.listed(session, number, party=reader.reads_only)
     return [show_amendment(number, row) for row in rows]
 
 
@@ -137,7 +138,7 @@ def amendments(number: str, reader: Reader, session: SessionDep) -> list[Amendme
     "/{number}/amendments/{id}/approval",
     response_model=AmendmentOut,
     responses=problems(
-        service.LicenseUnknown, service.AmendmentUnknown, service.SecondPersonNeeded, Conflict
+        service.LicenseUnknown, amending.AmendmentUnknown, amending.SecondPersonNeeded, Conflict
     ),
 )
 def approve(
@@ -146,7 +147,7 @@ def approve(
     """Approve an amendment as the second person; its conditions come into force."""
     return once(
         lambda: show_amendment(
-            number, service.approve(session, number, id, actor=officer, now=now)
+            number, amending.approve(session, number, id, actor=officer, now=now)
         ),
         session=session,
         actor=officer,

@@ -13,7 +13,6 @@ from app.access.rules import Actor
 from app.errors import Conflict, Invalid, Unknown
 from app.licenses import rules
 from app.licenses.models import (
-    Amendment,
     Condition,
     License,
     LicenseParty,
@@ -22,7 +21,7 @@ from app.licenses.models import (
     StateChange,
 )
 from app.licenses.rules import State
-from app.licenses.schemas import AmendmentIn, LicenseIn, StateIn, check_lines, start_of
+from app.licenses.schemas import LicenseIn, StateIn, start_of
 from app.parties import service as parties
 from app.wire.problems import pointer
 from monitors import catalogue
@@ -36,24 +35,8 @@ class NumberTaken(Conflict):
     """A license with this number is already registered."""
 
 
-class AmendmentUnknown(Unknown):
-    """There is no such amendment on this license."""
-
-
-class SecondPersonNeeded(Conflict):
-    """The person who proposed an amendment cannot approve it."""
-
-
-class AmendmentSettled(Conflict):
-    """This amendment is already approved."""
-
-
 class FactUnknown(Invalid):
     """The terms name a fact that is not in the vocabulary."""
-
-
-class ConditionUnknown(Invalid):
-    """The license has no such condition."""
 
 
 def register(session: Session, license: LicenseIn, *, actor: Actor, now: datetime) -> License:
@@ -63,7 +46,7 @@ def register(session: Session, license: LicenseIn, *, actor: Actor, now: datetim
         raise NumberTaken(
             f"{license.number} is on file. Amend it, or use another number.", pointer="/number"
         )
-    _check_terms(license.conditions)
+    check_terms(license.conditions)
     organizations = parties.keep_parties(session, [license.exporter, *license.parties], now=now)
     places = parties.keep_sites(session, license.sites, now=now)
     row = _row(license, now)
@@ -77,7 +60,7 @@ def register(session: Session, license: LicenseIn, *, actor: Actor, now: datetim
         LicenseSite(license_id=row.id, site_id=places[site.reference].id) for site in license.sites
     )
     session.add_all(_lines(license, row.id))
-    _add_conditions(session, row, license.conditions, since=None, amendment=None, now=now)
+    add_conditions(session, row, license.conditions, since=None, amendment=None, now=now)
     _enter(session, row, State(license.state), "granted", license.granted_on, actor, now)
     journal.append(
         session,
@@ -147,7 +130,7 @@ def _lines(license: LicenseIn, license_id: int) -> list[Line]:
     ]
 
 
-def _check_terms(conditions: Sequence[Any]) -> None:
+def check_terms(conditions: Sequence[Any]) -> None:
     """Refuse terms that require facts nobody could ever report."""
     known = catalogue().facts
     for index, condition in enumerate(conditions):
@@ -159,7 +142,7 @@ def _check_terms(conditions: Sequence[Any]) -> None:
                 )
 
 
-def _add_conditions(
+def add_conditions(
     session: Session,
     license: License,
     conditions: Iterable[Any],
@@ -331,121 +314,6 @@ def change_state(
 def attend(license: License, since: datetime) -> None:
     """Note that a change waits for its consequences, from a time on."""
     license.attend_from = min(filter(None, [license.attend_from, since]))
-
-
-def propose(
-    session: Session, number: str, amendment: AmendmentIn, *, actor: Actor, now: datetime
-) -> Amendment:
-    """Propose new condition versions; nothing changes until a second person approves."""
-    license = locked(session, number, party=None)
-    lines = set(session.scalars(select(Line.line).where(Line.license_id == license.id)))
-    try:
-        check_lines(amendment.conditions, lines)
-    except ValueError as error:
-        raise Invalid(str(error), pointer="/conditions") from error
-    _check_terms(amendment.conditions)
-    keys = set(session.scalars(select(Condition.key).where(Condition.license_id == license.id)))
-    strange = sorted(set(amendment.ends) - keys)
-    if strange:
-        raise ConditionUnknown(
-            f"{', '.join(strange)}: no such condition; there are {', '.join(sorted(keys))}.",
-            pointer="/ends",
-        )
-    row = Amendment(
-        license_id=license.id,
-        ground=amendment.ground,
-        conditions=[amendment.model_dump(mode="json")],
-        proposed_by=actor.key,
-        proposed_at=now,
-    )
-    session.add(row)
-    session.flush()
-    _tell_amendment(session, license, row, "proposed", actor, now)
-    return row
-
-
-def approve(session: Session, number: str, id: int, *, actor: Actor, now: datetime) -> Amendment:
-    """Approve an amendment as the second person; its condition versions come into force."""
-    license = locked(session, number, party=None)
-    row = session.get(Amendment, id, with_for_update=True)
-    if row is None or row.license_id != license.id:
-        raise AmendmentUnknown(f"{number} has no amendment {id}.")
-    if row.approved_at is not None:
-        raise AmendmentSettled(f"Amendment {id} was approved by {row.approved_by}.")
-    if row.proposed_by == actor.key:
-        raise SecondPersonNeeded("Ask another licensing officer to approve it.")
-    row.approved_by, row.approved_at = actor.key, now
-    session.flush()
-    amendment = AmendmentIn.model_validate(row.conditions[0])
-    _add_conditions(
-        session,
-        license,
-        amendment.conditions,
-        since=amendment.effective_from,
-        amendment=row.id,
-        now=now,
-    )
-    _end_conditions(session, license, amendment, row, now)
-    license.revision += 1
-    attend(license, min([amendment.effective_from, *_starts(amendment)]))
-    _tell_amendment(session, license, row, "approved", actor, now)
-    session.flush()
-    return row
-
-
-def _starts(amendment: AmendmentIn) -> list[datetime]:
-    return [
-        condition.effective_from
-        for condition in amendment.conditions
-        if condition.effective_from is not None
-    ]
-
-
-def _end_conditions(
-    session: Session, license: License, amendment: AmendmentIn, row: Amendment, now: datetime
-) -> None:
-    """End conditions by a last version that is over as soon as it begins."""
-    for key in amendment.ends:
-        last = session.scalars(
-            select(Condition)
-            .where(Condition.license_id == license.id, Condition.key == key)
-            .order_by(Condition.version.desc())
-            .limit(1)
-        ).one()
-        columns = {column.key: getattr(last, column.key) for column in Condition.__table__.columns}
-        columns |= {
-            "version": last.version + 1,
-            "effective_from": amendment.effective_from,
-            "effective_to": amendment.effective_from,
-            "amendment_id": row.id,
-            "created_at": now,
-        }
-        columns.pop("id")
-        session.add(Condition(**columns))
-
-
-def _tell_amendment(
-    session: Session, license: License, row: Amendment, what: str, actor: Actor, now: datetime
-) -> None:
-    journal.append(
-        session,
-        actor=actor.name,
-        action=f"amendment.{what}",
-        subject=f"license:{license.number}",
-        party=license.exporter,
-        body={"amendment": row.id, "ground": row.ground, **row.conditions[0]},
-        now=now,
-    )
-
-
-def amendments(session: Session, number: str, *, party: str | None) -> list[Amendment]:
-    """List the amendments of a license, oldest first."""
-    license = read(session, number, party=party)
-    return list(
-        session.scalars(
-            select(Amendment).where(Amendment.license_id == license.id).order_by(Amendment.id)
-        )
-    )
 
 
 def to_lapse(session: Session, *, now: datetime, limit: int) -> list[str]:
