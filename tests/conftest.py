@@ -1,5 +1,6 @@
 """A real PostgreSQL for the whole run, and a fresh database for every test that asks for one."""
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import Engine, make_url
@@ -26,6 +28,10 @@ from app.journal.sequencer import Sequencer
 from app.main import create_app
 from app.settings import Settings
 from tests.world import license_body
+
+structlog.configure(  # quiet, so that what a command prints can be read
+    wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+)
 
 TEMPLATE = "template_endwatch"
 _numbers = count(1)
