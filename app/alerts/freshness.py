@@ -14,7 +14,8 @@ from app.access.router import bearer
 from app.access.rules import READS_FILINGS, Actor
 
 PATH = "/v1/alerts"
-POLL_AFTER_SECONDS = "5"
+HEADERS = {"Poll-After": "5", "Cache-Control": "private, no-cache"}
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 def etag(actor: Actor, query: str, seq: int) -> str:
@@ -35,11 +36,7 @@ class Freshness:
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
             tag = self._unchanged(scope)
             if tag is not None:
-                headers = [
-                    (b"etag", tag),
-                    (b"poll-after", POLL_AFTER_SECONDS.encode()),
-                    (b"cache-control", b"private, no-cache"),
-                ]
+                headers = [(b"etag", tag), *_RAW]
                 await send({"type": "http.response.start", "status": 304, "headers": headers})
                 await send({"type": "http.response.body", "body": b""})
                 return

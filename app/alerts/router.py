@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.access.router import Reader
 from app.alerts import service
-from app.alerts.freshness import POLL_AFTER_SECONDS, etag
+from app.alerts.freshness import HEADERS, etag
 from app.alerts.models import Alert
 from app.alerts.schemas import AlertOut, AlertState, Feed, Summary
 from app.clock import Now
@@ -23,7 +23,7 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", responses=problems(Invalid) | UNCHANGED)
+@router.get("", response_model=Feed, responses=problems(Invalid) | UNCHANGED)
 def feed(
     request: Request,
     response: Response,
@@ -35,12 +35,16 @@ def feed(
     severity: Severity | None = None,
     state: AlertState | None = None,
     country: str | None = None,
-) -> Feed:
+) -> Feed | Response:
     """Read what changed after a cursor, in journal order and without gaps.
 
     Send the answer's `ETag` back as `If-None-Match`: an unchanged feed answers 304 from memory.
     """
     progress = request.app.state.watch.current
+    tag = None if progress is None else etag(reader, request.url.query, progress.alerts)
+    response.headers.update(HEADERS)
+    if tag is not None and tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=HEADERS | {"ETag": tag})
     found = service.feed(
         session,
         after=after,
@@ -51,10 +55,8 @@ def feed(
         party=reader.reads_only,
         now=now,
     )
-    response.headers["Poll-After"] = POLL_AFTER_SECONDS
-    response.headers["Cache-Control"] = "private, no-cache"
-    if progress is not None and len(found.items) < limit:
-        response.headers["ETag"] = etag(reader, request.url.query, progress.alerts)
+    if tag is not None and len(found.items) < limit:
+        response.headers["ETag"] = tag
     return found
 
 

@@ -102,6 +102,17 @@ def test_an_unchanged_feed_answers_304_until_an_alert_comes(
     assert changed.headers["ETag"] != first.headers["ETag"]
 
 
+def test_an_unchanged_feed_answers_304_also_to_a_key_that_must_be_looked_up_again(
+    app: FastAPI, dashboard: Door, raise_alerts: Any
+) -> None:
+    raise_alerts("KE", "FR-1")
+    tag = {"If-None-Match": dashboard.get("/v1/alerts").headers["ETag"]}
+    app.state.keyring.forget()
+    again = dashboard.get("/v1/alerts", headers=tag)
+    assert (again.status_code, again.content) == (304, b"")
+    assert (again.headers["ETag"], again.headers["Poll-After"]) == (tag["If-None-Match"], "5")
+
+
 def test_what_is_no_alert_leaves_the_feed_unchanged(
     app: FastAPI,
     dashboard: Door,
