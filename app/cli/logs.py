@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import Processor
 
 QUIET: Mapping[str, int] = {
-    "apscheduler": logging.WARNING,
+    "apscheduler": logging.ERROR,  # a beat that is passed over is no news
     "uvicorn": logging.WARNING,
     "alembic": logging.WARNING,
     "httpx": logging.WARNING,

@@ -9,10 +9,26 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from app.cli.postgres import PostgresTrouble
 from app.cli.tables import FileTrouble
 from app.database import trouble_of
-from app.errors import Trouble
+from app.errors import Invalid, Trouble
 
 FAILED = 1
 USAGE = 2
+
+
+class CannotListen(Exception):
+    """The address and port cannot be used; the message says why."""
+
+
+class WrongUse(Exception):
+    """A command was called, or set up, in a way that cannot work."""
+
+
+class NoDatabase(WrongUse):
+    """This command works on a database that is given to it."""
+
+
+class TooManyConnections(WrongUse):
+    """The processes asked for want more connections than the database has."""
 
 
 def told(error: Exception) -> str:
@@ -22,7 +38,7 @@ def told(error: Exception) -> str:
 
 def _told(error: Exception) -> str:  # noqa: PLR0911 a table of meanings
     match error:
-        case PostgresTrouble() | FileTrouble():
+        case PostgresTrouble() | FileTrouble() | CannotListen() | WrongUse():
             return str(error)
         case Trouble():
             return error.detail or error.title()
@@ -56,3 +72,9 @@ def _of_database(error: DBAPIError) -> str:
         return f"the database has not the form of this release; run `migrate` first ({first})"
     trouble = trouble_of(error)
     return f"{trouble.detail} ({first})" if trouble else f"the database refused: {first}"
+
+
+def code_of(error: Exception) -> int:
+    """Give the exit code: 2 where the command or its settings were wrong, else 1."""
+    wrong = isinstance(error, ValidationError | WrongUse | ArgumentError | Invalid | FileTrouble)
+    return USAGE if wrong else FAILED

@@ -1,0 +1,276 @@
+"""Every command of `endwatch`, its arguments and options. What it does is imported when it runs."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from app.access.rules import Role
+from app.cli.kinds import Kind
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+app = typer.Typer(
+    name="endwatch",
+    help="Post-shipment end-use monitoring of export-controlled biometric technology.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="Make, list and revoke keys.", rich_markup_mode=None)
+app.add_typer(keys, name="keys")
+
+Party = Annotated[str | None, typer.Option(metavar="REF", help="Reference of the exporter")]
+Parent = Annotated[int | None, typer.Option(hidden=True)]
+File = Annotated[Path, typer.Argument(metavar="FILE")]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code is 0 clean, 1 deviations or failures found, 2 usage."""
+    try:
+        done = app(list(arguments), prog_name="endwatch", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        print(
+            f"endwatch: {' '.join(error.format_message().split())}{_help(error)}", file=sys.stderr
+        )
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        return _nobody_reads()
+    except Exception as error:
+        return _trouble(error)
+    return int(done or 0)
+
+
+def _help(error: typer.TyperException) -> str:
+    """Say where the right usage is told."""
+    context = getattr(error, "ctx", None)
+    return f" See `{context.command_path} --help`." if context is not None else ""
+
+
+def _trouble(error: Exception) -> int:
+    from app.cli import troubles
+
+    print(f"endwatch: {troubles.told(error)}", file=sys.stderr)
+    return troubles.code_of(error)
+
+
+def _nobody_reads() -> int:
+    """End quietly when the output is cut off, as by `| head`; Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _settings() -> "Settings":
+    """Read the settings, and log from now on as they say."""
+    from app.cli import logs
+    from app.settings import Settings
+
+    settings = Settings()
+    logs.configure(settings.log_level)
+    return settings
+
+
+class _Documented(TyperCommand):
+    """A command whose help tells the environment variables."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Add the environment to the help."""
+        from app.cli.environment import described
+
+        self.epilog = described()
+        super().format_help(ctx, formatter)
+
+
+@app.command(cls=_Documented)
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 8000,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="API processes [default: ENDWATCH_WORKERS]")
+    ] = None,
+    no_scheduler: Annotated[bool, typer.Option("--no-scheduler", help="Run the API only")] = False,
+    no_samples: Annotated[
+        bool, typer.Option("--no-samples", help="Load no samples into the embedded database on its first run")
+    ] = False,
+) -> int:
+    """Run everything on this machine until Ctrl-C.
+
+    Without ENDWATCH_DATABASE_URL it brings its own PostgreSQL, with its data under
+    ENDWATCH_DATA_DIR. It prints its address and a new dashboard key.
+    """
+    from app.cli import serve as serving
+
+    settings = _settings()
+    return serving.run(
+        settings,
+        host=host,
+        port=port,
+        scheduler=not no_scheduler,
+        samples=not no_samples,
+        workers=workers or settings.workers,
+    )
+
+
+@app.command()
+def scheduler(parent: Parent = None) -> int:
+    """Run the scheduler alone, on ENDWATCH_DATABASE_URL."""
+    from app.cli import scheduler as metronome
+
+    return metronome.run(_on_given_database(), parent=parent)
+
+
+@app.command(hidden=True)
+def api(file: Annotated[int, typer.Option()], parent: Parent = None) -> int:
+    """Run one API process on an open socket; `serve` does."""
+    from app.cli import api as process
+
+    return process.run(_on_given_database(), file=file, parent=parent)
+
+
+def _on_given_database() -> "Settings":
+    from app.cli.troubles import NoDatabase
+
+    settings = _settings()
+    if settings.database_url is None:
+        raise NoDatabase("no database: set ENDWATCH_DATABASE_URL, or use `serve`")
+    return settings
+
+
+@app.command()
+def migrate() -> int:
+    """Bring the database to the form of this release."""
+    from app.cli import databases, migrations
+
+    with databases.database(_settings()) as settings:
+        migrations.migrate(settings)
+    print("the database has the form of this release")
+    return 0
+
+
+@app.command("import")
+def import_(
+    *,
+    kind: Annotated[Kind, typer.Argument(help="What the file holds")],
+    file: File,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Store the good rows, list the bad ones")
+    ] = False,
+    party: Party = None,
+) -> int:
+    """Take in licenses, shipments or readings from a json, ndjson, csv or xlsx file.
+
+    All rows are stored or none, unless --partial. Columns are named like the fields of the HTTP
+    contract, with dots; the cells `parties`, `sites`, `lines` and `conditions` of a license hold
+    JSON. Every error names its row and column. Exits with 1 when a row was refused; deviations
+    that the readings show are counted, and are no failure of the import.
+    """
+    from app import clock
+    from app.cli import imports
+
+    if party is not None and kind is Kind.LICENSES:
+        raise typer.BadParameter("licenses are registered by the authority, not by a party")
+    return imports.run(_settings(), kind, file, partial=partial, party=party, now=clock.now())
+
+
+@app.command()
+def check(
+    *,
+    license: Annotated[Path, typer.Argument(metavar="LICENSE", help="The license, as JSON")],
+    reports: Annotated[list[Path], typer.Argument(metavar="REPORTS...", help="What to judge")],
+    shipments: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Shipments, with serials")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> int:
+    """Judge reports and readings by a license, offline: no database and no account.
+
+    Exits with 1 when something would be flagged, 2 when something cannot be read.
+    """
+    from app import clock
+    from app.cli import check as checking
+
+    return checking.run(license, reports, shipments or [], as_json=as_json, now=clock.now())
+
+
+@app.command("lint")
+def lint_(
+    licenses: Annotated[
+        list[Path], typer.Argument(metavar="LICENSE...", help="Licenses or conditions, as JSON")
+    ],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> int:
+    """Tell what is wrong with licenses before they are granted, offline.
+
+    A file holds a license, a list of them, or one condition as {"condition": ...}. Exits with 1
+    when there are errors or warnings, 2 when something cannot be read.
+    """
+    from app.cli import lint
+
+    return lint.run(licenses, as_json=as_json)
+
+
+@app.command()
+def samples(folder: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> int:
+    """Copy the sample files into a folder, to look at and to try."""
+    from app.cli import samples as shipped
+
+    written = shipped.write(folder)
+    print(f"{len(written)} files are in {folder}; begin with README.md")
+    return 0
+
+
+@app.command(hidden=True)
+def health(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+) -> int:
+    """Say whether the service on this machine is ready; for the Docker health check."""
+    from app.cli import health as checked
+
+    return checked.run(host, port)
+
+
+@keys.command("add")
+def add_key(
+    role: Annotated[Role, typer.Option(help="What its holder is to the authority")],
+    party: Party = None,
+    label: Annotated[str, typer.Option(help="What it is for")] = "",
+    expires_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until it ends [default: never]")
+    ] = None,
+) -> int:
+    """Make a key and print it alone on one line. It is shown once and stored nowhere."""
+    from app import clock
+    from app.cli import keys as keyring
+
+    return keyring.print_new(
+        _settings(), role, party=party, label=label, expires_days=expires_days, now=clock.now()
+    )
+
+
+@keys.command("list")
+def list_keys() -> int:
+    """List all keys, without their secrets."""
+    from app import clock
+    from app.cli import keys as keyring
+
+    return keyring.print_all(_settings(), now=clock.now())
+
+
+@keys.command("revoke")
+def revoke_key(id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
+    """End a key, at once and for good."""
+    from app import clock
+    from app.cli import keys as keyring
+
+    return keyring.end(_settings(), id, now=clock.now())

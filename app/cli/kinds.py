@@ -1,0 +1,11 @@
+"""What can be imported."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a file holds."""
+
+    LICENSES = "licenses"
+    SHIPMENTS = "shipments"
+    READINGS = "readings"
