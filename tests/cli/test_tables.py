@@ -1,108 +1,41 @@
 import csv
 import gzip
-import io
 import json
 import sys
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
 
-import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from app.cli import tables
-from app.cli.layouts import Column, converter
+from app.cli.layouts import Column
 from app.cli.tables import BadRow, FileTrouble, Row
+from tests.cli.readings import (
+    CELLS,
+    CONTENTS,
+    HEADER,
+    LAYOUT,
+    RECORD,
+    Read,
+    Reading,
+    only_fault,
+    only_row,
+    reader,
+    workbook,
+)
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-
-class Position(BaseModel):
-    lat: float
-    lon: float
-
-
-class Mode(StrEnum):
-    VERIFY = "verify_1_1"
-    IDENTIFY = "identify_1_n"
-
-
-class Session(BaseModel):
-    country: str
-
-
-class Facts(BaseModel):
-    gallery_size: Annotated[int, Field(ge=0)] | None = None
-    false_match_rate: float | None = None
-    seal_intact: bool | None = None
-    match_modes: list[Mode] | None = None
-    oldest_days: list[int] | None = None
-    certified_on: date | None = None
-    position: Position | None = None
-    remote_sessions: list[Session] | None = None
-    software_version: str | None = None
-
-
-class Period(BaseModel):
-    start: date = Field(alias="from")
-
-
-class Reading(BaseModel):
-    license: str
-    serial: str
-    observed_at: AwareDatetime
-    facts: Facts
-    amount: Decimal | None = None
-    period: Period | None = None
-    terms: dict[str, object] | None = None
-    unit: Literal["piece", "set"] | None = None
-    followed_by: "Reading | None" = None
-
-
-LAYOUT = tables.layout_from_model(Reading, bare=["facts"], aliases={"License no": "license"})
-RECORD: dict[str, object] = {
-    "license": "BX-1",
-    "serial": "FR-1",
-    "observed_at": "2026-03-02T10:00:00Z",
-    "facts": {"gallery_size": 40, "position": {"lat": -1.5, "lon": 36.0}},
-}
-HEADER = ["license", "serial", "observed_at", "gallery_size", "position.lat", "position.lon"]
-CELLS: list[object] = ["BX-1", "FR-1", "2026-03-02T10:00:00Z", 40, -1.5, 36.0]
 FIRST = "license,serial,observed_at"
 START = "BX-1,FR-1,2026-03-02T10:00:00Z"
-
-
-def workbook(
-    *rows: Sequence[object], sheets: Mapping[str, Sequence[object]] | None = None
-) -> bytes:
-    book = openpyxl.Workbook()
-    assert book.active is not None
-    for row in rows:
-        book.active.append(list(row))
-    for title, cells in (sheets or {}).items():
-        book.create_sheet(title).append(list(cells))
-    target = io.BytesIO()
-    book.save(target)
-    return target.getvalue()
-
-
-CONTENTS = {
-    "json": json.dumps([RECORD]).encode(),
-    "ndjson": json.dumps(RECORD).encode() + b"\n",
-    "csv": ",".join(HEADER).encode() + b"\n" + ",".join(map(str, CELLS)).encode() + b"\n",
-    "xlsx": workbook(HEADER, CELLS),
-}
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     ".gz": gzip.compress,
@@ -111,32 +44,8 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Callable[..., list[Row | BadRow]]:
-    def written(name: str, content: bytes | str, **how: object) -> list[Row | BadRow]:
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return list(tables.read(path, LAYOUT, **how))  # type: ignore[arg-type]
-
-    return written
-
-
-Read = Callable[..., list[Row | BadRow]]
-
-
-def only_row(records: list[Row | BadRow]) -> Row:
-    [row] = records
-    assert isinstance(row, Row), row
-    return row
-
-
-def only_fault(records: list[Row | BadRow]) -> str:
-    [bad] = records
-    assert isinstance(bad, BadRow), bad
-    return str(bad)
-
-
-def sheet_of(name: str, cell: object) -> bytes:
-    return workbook([*HEADER[:3], name], [*CELLS[:3], cell])
+def read(tmp_path: Path) -> Read:
+    return reader(tmp_path)
 
 
 @pytest.mark.parametrize("packing", PACK)
@@ -150,82 +59,6 @@ def test_every_format_gives_the_record_of_the_contract(
     assert row.offset is not None
     assert 0 < row.offset <= (tables.count_hint(tmp_path / name) or 0)
     assert Reading.model_validate(row.values).facts.gallery_size == 40
-
-
-def test_the_layout_follows_the_model() -> None:
-    kinds = {path: column.kind for path, column in LAYOUT.columns.items()}
-    assert kinds == {
-        "license": "str",
-        "serial": "str",
-        "observed_at": "datetime",
-        "facts.gallery_size": "int",
-        "facts.false_match_rate": "number",
-        "facts.seal_intact": "bool",
-        "facts.match_modes": "list",
-        "facts.oldest_days": "list",
-        "facts.certified_on": "date",
-        "facts.position.lat": "number",
-        "facts.position.lon": "number",
-        "facts.remote_sessions": "json",
-        "facts.software_version": "str",
-        "amount": "decimal",
-        "period.from": "date",
-        "terms": "json",
-        "unit": "str",
-        "followed_by": "json",
-    }
-    assert LAYOUT.columns["facts.oldest_days"].element == "int"
-    required = {path for path, column in LAYOUT.columns.items() if column.required}
-    assert required == {"license", "serial", "observed_at"}
-
-
-class Unions(BaseModel):
-    rate: int | float
-    size: int | str
-    day: date | datetime
-    places: Position | list[int]
-    grid: list[list[int]]
-    loose: list  # type: ignore[type-arg]
-    either: Position | Session
-    itself: "list[Unions]"
-
-
-def test_unions_and_nested_lists_have_a_kind() -> None:
-    columns = tables.layout_from_model(Unions).columns
-    assert [column.kind for column in columns.values()] == [
-        "number",
-        "str",
-        "str",
-        "json",
-        "json",
-        "json",
-        "json",
-        "json",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("column", "cell", "value"),
-    [
-        ("facts.match_modes", "verify_1_1; identify_1_n;", ["verify_1_1", "identify_1_n"]),
-        ("facts.oldest_days", "3;4", [3, 4]),
-        ("facts.gallery_size", "40.0", 40),
-        ("facts.false_match_rate", "1e-4", 0.0001),
-        ("facts.seal_intact", "Yes", True),
-        ("facts.seal_intact", "0", False),
-        ("facts.certified_on", "2026-03-02", "2026-03-02"),
-        ("facts.remote_sessions", '[{"country": "KE"}]', [{"country": "KE"}]),
-        ("amount", "480000.00", "480000.00"),
-        ("observed_at", "2026-03-02 13:00+03:00", "2026-03-02T13:00:00+03:00"),
-        ("serial", "=1+1", "=1+1"),
-        ("facts.certified_on", date(2026, 3, 2), "2026-03-02"),
-        ("amount", 480000.5, "480000.5"),
-        ("amount", 480000, "480000"),
-        ("terms", 5, 5),
-    ],
-)
-def test_text_becomes_the_value_its_column_takes(column: str, cell: object, value: object) -> None:
-    assert converter(LAYOUT.columns[column])(cell) == value
 
 
 @pytest.mark.parametrize(
@@ -342,13 +175,6 @@ def test_a_column_and_its_parent_do_not_go_together(tmp_path: Path) -> None:
         list(tables.read(tmp_path / "a.csv", layout))
 
 
-def test_a_bare_name_never_hides_another_column() -> None:
-    columns = {"a.size": Column(), "b.size": Column(), "unit": Column(), "a.unit": Column()}
-    names = tables.Layout(columns, bare=("a", "b")).names()
-    assert "size" not in names
-    assert names["unit"] == "unit"
-
-
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
@@ -422,99 +248,6 @@ def test_json_records_that_are_not_objects_are_counted_and_passed(read: Read) ->
         "line 3: an object was expected, not '[]'",
         "line 4: an object was expected, not '100000.0'",
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "cell", "value"),
-    [
-        ("gallery_size", 40.0, 40),
-        ("seal_intact", True, True),
-        ("seal_intact", 1, True),
-        ("certified_on", datetime(2026, 3, 2, tzinfo=UTC).replace(tzinfo=None), "2026-03-02"),
-        ("certified_on", date(2026, 3, 2), "2026-03-02"),
-        ("software_version", 42, "42"),
-        ("oldest_days", 3, [3]),
-        ("false_match_rate", 1e-6, 1e-6),
-    ],
-)
-def test_what_excel_made_of_a_value_is_undone(
-    read: Read, name: str, cell: object, value: object
-) -> None:
-    row = only_row(read("a.xlsx", sheet_of(name, cell)))
-    assert row.values["facts"] == {name: value}
-
-
-@pytest.mark.parametrize(
-    ("name", "cell", "expected"),
-    [
-        ("gallery_size", "=A1+1", "a formula; paste values"),
-        ("gallery_size", "#N/A", "the spreadsheet's error #N/A"),
-        ("gallery_size", 40.5, "'40.5' is not a whole number"),
-        ("gallery_size", True, "'True' is not a whole number"),
-        ("software_version", 1.2345678901234568e17, "format the column as text"),
-        ("software_version", 1234567890123456, "format the column as text"),
-        ("software_version", 4.2, "format the column as text"),
-        ("software_version", date(2026, 3, 2), "the date 2026-03-02T00:00:00 is not text any more"),
-        ("certified_on", 46083, "'46083' is not a date such as 2026-03-02"),
-    ],
-)
-def test_what_excel_spoiled_is_told_with_its_cell(
-    read: Read, name: str, cell: object, expected: str
-) -> None:
-    fault = only_fault(read("a.xlsx", sheet_of(name, cell)))
-    assert fault.startswith(f"row 2, column D '{name}': ")
-    assert expected in fault
-
-
-def test_an_excel_date_is_no_time_because_it_has_no_zone(read: Read) -> None:
-    naive = datetime(2026, 3, 2, 10, tzinfo=UTC).replace(tzinfo=None)
-    fault = only_fault(read("a.xlsx", workbook(HEADER[:3], ["BX-1", "FR-1", naive])))
-    assert "row 2, column C 'observed_at': the date 2026-03-02T10:00:00 is not" in fault
-    assert "format the column as text and add a time zone" in fault
-
-
-def test_blank_rows_and_short_rows_of_a_sheet_are_no_trouble(read: Read) -> None:
-    rows = read("a.xlsx", workbook([], HEADER, [None, " "], CELLS[:3], [*CELLS, None, " "]))
-    assert [row.number for row in rows] == [4, 5]
-    assert all(isinstance(row, Row) for row in rows)
-
-
-def test_another_sheet_is_read_only_by_its_name(read: Read) -> None:
-    content = workbook(HEADER, CELLS, sheets={"Later": HEADER})
-    assert len(read("a.xlsx", content)) == 1
-    assert read("a.xlsx", content, sheet="Later") == []
-    with pytest.raises(FileTrouble, match="no worksheet 'Gone'; there are: Sheet, Later"):
-        read("a.xlsx", content, sheet="Gone")
-
-
-def zip_of(name: str, content: bytes) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
-    return target.getvalue()
-
-
-def test_a_zip_bomb_is_refused_unopened(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileTrouble, match="unpacks to far more than a spreadsheet would"):
-        read("a.xlsx", zip_of("xl/workbook.xml", bytes(2 * tables.SHEET_SMALL)))
-    monkeypatch.setattr(tables, "SHEET_LIMIT", 1000)
-    with pytest.raises(FileTrouble, match="unpacks to far more than a spreadsheet would"):
-        read("a.xlsx", CONTENTS["xlsx"])
-    with pytest.raises(FileTrouble, match="unpacks to more than 1,000 bytes"):
-        read("a.xlsx.gz", gzip.compress(CONTENTS["xlsx"]))
-
-
-def test_a_zip_that_is_no_workbook_or_a_broken_one_is_told(read: Read) -> None:
-    with pytest.raises(FileTrouble, match="not a sound xlsx file"):
-        read("a.xlsx", zip_of("hello.txt", b"hello"))
-    with zipfile.ZipFile(io.BytesIO(CONTENTS["xlsx"])) as whole:
-        target = io.BytesIO()
-        with zipfile.ZipFile(target, "w") as broken:
-            for part in whole.namelist():
-                content = whole.read(part)
-                broken.writestr(part, content[:-40] if "sheet1" in part else content)
-    with pytest.raises(FileTrouble, match="not a sound xlsx file"):
-        read("a.xlsx", target.getvalue())
 
 
 @pytest.mark.parametrize(
