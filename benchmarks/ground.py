@@ -223,13 +223,14 @@ def service(ground: Ground, *, workers: int = 1) -> Iterator[tuple[int, list[int
 
 
 @contextmanager
-def bare(ground: Ground) -> Iterator[int]:
-    """Run the bare application of `benchmarks.bare` with the service's server and settings."""
+def bare(ground: Ground, *, workers: int = 1) -> Iterator[int]:
+    """Run the bare application of `benchmarks.bare` on the service's server, as many processes."""
     port = free_port()
     process = subprocess.Popen(
         [
             *[sys.executable, "-m", "uvicorn", "--factory", "benchmarks.bare:make"],
             *["--port", str(port), "--log-level", "warning", "--no-access-log"],
+            *["--workers", str(workers)],
         ],
         env=os.environ | {"ENDWATCH_DATABASE_URL": ground.settings.url},
     )

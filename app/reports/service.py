@@ -19,15 +19,15 @@ from app.assessments import service as assessments
 from app.assessments.rules import Docket
 from app.assessments.service import Hearing, Verdict
 from app.assessments.statements import Units
-from app.database import array
 from app.deviations.rules import Found
 from app.errors import Conflict, Invalid, Unknown
 from app.licenses.models import License
 from app.licenses.schemas import start_of
 from app.licenses.service import LicenseUnknown
 from app.obligations import service as obligations
-from app.reports import rules
+from app.reports import opening, rules
 from app.reports.models import Report
+from app.reports.opening import Opened
 from app.reports.rules import BeforeLicense, FactRefused, SubjectUnknown
 from app.reports.schemas import NotAssessable, Receipt, ReportIn, ReportOut, StatementIn
 from app.wire import page_after
@@ -45,29 +45,6 @@ class ReportUnknown(Unknown):
 class CorrectionUnfit(Invalid):
     """The report to correct is not there, not yours, or corrected already."""
 
-
-_HOLD = text("""
-SELECT id, revision, attend_from <= :now AS unattended FROM licenses
-WHERE number = :number AND (CAST(:party AS text) IS NULL OR exporter = :party)
-FOR NO KEY UPDATE
-""")
-
-# A second statement on purpose: it sees what was committed while the first waited for the license.
-_OPEN = text("""
-SELECT r.digest, r.answer, r.body::text AS body,
-       EXISTS (SELECT FROM obligations o WHERE o.license_id = l.id AND o.settled_at IS NULL
-               AND o.next_look_at <= :now) AS look,
-       (SELECT json_agg(json_build_array(u.serial, u.line, u.shipped_on, u.site, u.consignee))
-        FROM units u WHERE u.license_id = l.id AND u.serial = ANY(CAST(:serials AS text[])))
-       AS units,
-       EXISTS (SELECT FROM readings n WHERE n.license_id = l.id AND n.observed_at >= :since
-               AND n.serial = ANY(CAST(:serials AS text[])))
-       OR EXISTS (SELECT FROM statements n WHERE n.license_id = l.id AND n.observed_at >= :since
-                  AND n.superseded_at IS NULL AND n.subject = ANY(CAST(:serials AS text[])))
-       AS later
-FROM (SELECT CAST(:id AS bigint) AS id) l
-LEFT JOIN reports r ON r.license_id = l.id AND r.reference = :reference
-""")
 
 _STORE = text("""
 WITH report AS (
@@ -151,40 +128,37 @@ def _open(
     body: bytes,
     actor: Actor,
     now: datetime,
-) -> tuple[Docket, Any]:
+) -> tuple[Docket, Opened]:
     """Hold the license, replay or refuse a known reference, and look at what is due."""
-    license = session.execute(
-        _HOLD, {"number": report.license, "party": actor.reads_only, "now": now}
-    ).one_or_none()
-    if license is None:
-        raise LicenseUnknown(f"There is no license {report.license!r} here.", pointer="/license")
     serials = {one.subject.serial for one in report.statements if one.subject.serial}
     moments = [one.observed_at for one in report.statements if one.observed_at]
-    row = session.execute(
-        _OPEN,
-        {
-            "id": license.id,
-            "serials": array(sorted(serials)),
-            "reference": report.reference,
-            "since": min([report.observed_at, *moments]),
-            "now": now,
-        },
-    ).one()
-    if row.digest == digest:
-        raise Replay(201, ReportOut.model_validate(row.answer).model_dump_json().encode())
-    if row.digest is not None:
+    opened = opening.hold(
+        session,
+        number=report.license,
+        party=actor.reads_only,
+        reference=report.reference,
+        serials=serials,
+        since=min([report.observed_at, *moments]),
+        now=now,
+    )
+    if opened is None:
+        raise LicenseUnknown(f"There is no license {report.license!r} here.", pointer="/license")
+    if opened.digest == digest:
+        raise Replay(201, ReportOut.model_validate(opened.answer).model_dump_json().encode())
+    if opened.digest is not None:
         raise ReferenceTaken(
             f"{report.reference} is on file for {report.license} with other content. "
             "Use a new reference; to correct it, name it in `corrects`.",
             pointer="/reference",
-            diff=difference(row.body.encode(), body),
+            diff=difference((opened.body or "").encode(), body),
         )
-    if license.unattended:
-        obligations.attend(session, session.get_one(License, license.id), now=now)
-    docket = dockets.load(session, [(license.id, license.revision)])[license.id]
-    if row.look or license.unattended:  # what was planned just now may be overdue already
-        obligations.look_at_licenses(session, {license.id: docket}, now=now)
-    return docket, row
+    id = opened.license_id
+    if opened.unattended:
+        obligations.attend(session, session.get_one(License, id), now=now)
+    docket = dockets.load(session, [(id, opened.revision)])[id]
+    if opened.look or opened.unattended:  # what was planned just now may be overdue already
+        obligations.look_at_licenses(session, {id: docket}, now=now)
+    return docket, opened
 
 
 def _check_times(intake: _Intake) -> None:
