@@ -26,10 +26,14 @@ from app.errors import StorageFull, Trouble, Unavailable
 from app.journal.router import router as journal
 from app.journal.watch import Watch
 from app.licenses.kinds import router as kinds
+from app.licenses.linting import router as linting
 from app.licenses.router import router as licenses
+from app.obligations.compliance import router as compliance
+from app.obligations.coverage import router as coverage
 from app.obligations.router import router as obligations
 from app.operation import Observed
 from app.operation import router as operation
+from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
 from app.reports.schemas import ReadingIn
 from app.settings import Settings
@@ -39,10 +43,14 @@ from app.wire.document import settle_schemas, tell_troubles
 from app.wire.problems import FieldsInvalid, MalformedJson
 
 ROUTERS: tuple[APIRouter, ...] = (
+    linting,
     licenses,
     kinds,
     shipments,
+    preflight,
     reports,
+    compliance,
+    coverage,
     obligations,
     assessments,
     deviations,

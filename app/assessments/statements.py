@@ -168,6 +168,11 @@ def _statement(row: Any, subject: Subject) -> Statement[Any]:
     )
 
 
+def dress(row: Any, subject: Subject) -> Statement[Any]:
+    """Dress a row that another query of this folder found, with columns as `_SINCE` gives them."""
+    return _statement(row, subject)
+
+
 def store(
     session: Session,
     license_id: int,

@@ -99,7 +99,10 @@ def serve(
     ] = None,
     no_scheduler: Annotated[bool, typer.Option("--no-scheduler", help="Run the API only")] = False,
     no_samples: Annotated[
-        bool, typer.Option("--no-samples", help="Load no samples into the embedded database on its first run")
+        bool,
+        typer.Option(
+            "--no-samples", help="Load no samples into the embedded database on its first run"
+        ),
     ] = False,
 ) -> int:
     """Run everything on this machine until Ctrl-C.
@@ -217,6 +220,31 @@ def lint_(
     from app.cli import lint
 
     return lint.run(licenses, as_json=as_json)
+
+
+@app.command()
+def coverage(
+    *,
+    kind: Annotated[str | None, typer.Option(help="Only conditions of this kind")] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CC", help="Only licenses to this country")
+    ] = None,
+    tier: Annotated[
+        int | None, typer.Option(min=1, max=3, help="Only licenses of this tier")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> int:
+    """Show which share of the conditions in force was verified within its cadence.
+
+    By kind, country, tier and grade of evidence; with those nobody ever spoke of, and those that
+    no available source can verify.
+    """
+    from app import clock
+    from app.cli import coverage as covered
+
+    return covered.run(
+        _settings(), kind=kind, country=country, tier=tier, as_json=as_json, now=clock.now()
+    )
 
 
 @app.command()
