@@ -39,7 +39,7 @@ def _post(path: str, key: str, body: bytes, media_type: str = "application/json"
 
 
 def _send_batches(
-    at: Ground, port: int, batches: list[bytes], *, clients: int = 3
+    at: Ground, port: int, batches: list[bytes], *, clients: int = 6
 ) -> tuple[float, load.Outcome]:
     """Post batches and give readings a second; all must be accepted."""
 

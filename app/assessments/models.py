@@ -51,6 +51,12 @@ class StatementRow(Base):
             "observed_at",
             postgresql_where="superseded_at IS NULL",
         ),
+        Index(
+            "ix_statements_superseded",
+            "license_id",
+            "superseded_at",
+            postgresql_where="superseded_at IS NOT NULL",
+        ),
         Index(None, "report_id"),
     )
 

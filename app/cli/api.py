@@ -1,5 +1,6 @@
 """One API process. Its socket is open already: `serve` bound it, and all workers share it."""
 
+import gc
 import resource
 import socket
 
@@ -13,6 +14,7 @@ FINISH_SECONDS = 10
 """How long requests that were accepted may take once the process is asked to end."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than dashboards pause between polls, so that each poll finds its connection open."""
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
 MOST_FILES = 65_536
 FILES_OF_ITS_OWN = 128
 """File descriptors for the database, logs and the interpreter."""
@@ -22,8 +24,10 @@ MOST_CONNECTIONS = 4_096
 def run(settings: Settings, *, file: int, parent: int | None) -> int:
     """Serve the application on an open socket until SIGTERM or SIGINT."""
     children.end_with(parent)
+    app = create_app(settings)
+    _collect_seldom()
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -37,6 +41,17 @@ def run(settings: Settings, *, file: int, parent: int | None) -> int:
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=file)])
     return 0
+
+
+def _collect_seldom() -> None:
+    """Look for cyclic garbage less often, and never again among what was made at the start.
+
+    A batch makes tens of thousands of objects, nearly all freed by counting. With Python's own
+    thresholds the collector takes a quarter of the time of a bulk run.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 10, 20)
 
 
 def _connections() -> int:

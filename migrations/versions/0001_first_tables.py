@@ -393,6 +393,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_statements_report_id"), "statements", ["report_id"], unique=False)
     op.create_index(
+        "ix_statements_superseded",
+        "statements",
+        ["license_id", "superseded_at"],
+        unique=False,
+        postgresql_where="superseded_at IS NOT NULL",
+    )
+    op.create_index(
         "ix_statements_subject",
         "statements",
         ["license_id", "subject", "observed_at"],
@@ -722,6 +729,11 @@ def downgrade() -> None:
     op.drop_table("shipments")
     op.drop_index(op.f("ix_conditions_license_id_key_version"), table_name="conditions")
     op.drop_table("conditions")
+    op.drop_index(
+        "ix_statements_superseded",
+        table_name="statements",
+        postgresql_where="superseded_at IS NOT NULL",
+    )
     op.drop_index(
         "ix_statements_subject", table_name="statements", postgresql_where="superseded_at IS NULL"
     )

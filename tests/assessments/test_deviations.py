@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_the_same_thing_wrong_again_is_another_occurrence_of_one_deviation(
     for at in (3, 1, 2):
         send(exporter, reading(number, "FR-1", day(at), gallery_size=5000 + at))
     send(exporter, reading(number, "FR-2", day(1), gallery_size=9000))
-    first, other = deviations(dashboard)
+    first, other = sorted(deviations(dashboard), key=itemgetter("subject"))
     assert (first["subject"], other["subject"]) == ("FR-1", "FR-2")
     assert (first["occurrences"], other["occurrences"]) == (3, 1)
     assert first["first_observed_at"] == "2026-06-02T12:00:00Z"
