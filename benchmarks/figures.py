@@ -191,7 +191,7 @@ def reports(url: str, scale: float) -> list[Figure]:
     ours, bares, slow = [], [], []
     filed = _reports(at)
     rows = _rows()
-    with ground.service(at, workers=2) as (port, _), ground.bare(at, workers=2) as bare_port:
+    with ground.service(at) as (port, _), ground.bare(at) as bare_port:
         load.run(port, lambda: filed, clients=4, seconds=min(2, 3 * scale))
         load.run(bare_port, lambda: rows, clients=4, seconds=min(2, 3 * scale))
         for _ in range(3):
