@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path(".data"), description="Folder of the embedded PostgreSQL")
     pool_size: int = Field(default=12, ge=1, le=200, description="Database connections a process")
     threads: int = Field(
-        default=4,
+        default=3,
         ge=1,
         le=100,
         description="Requests a process works on at once; more wait in line",
