@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 REMEMBERED = 2_000
 
-# One JSON text a license: reading a thousand rows column by column costs twice as much.
+# One JSON text a license: a thousand rows column by column cost more (docs/benchmarks.md).
 _CONDITIONS = text("""
 SELECT license_id, json_agg(json_build_array(
     id, key, version, kind, terms::text, severity, binds, lines, effective_from, effective_to
