@@ -71,11 +71,6 @@ def unspoken(wanted: Iterable[str], spoken: Iterable[str]) -> list[str]:
     return [one for one in wanted if not any(tag.startswith(f"{one.lower()}-") for tag in tags)]
 
 
-def listing(item: Any) -> Any:
-    """Make the type of a list fact: at most 1,000 entries."""
-    return Annotated[list[item], Field(max_length=1000)]
-
-
 def fact(question: str, *, unit: str, scopes: tuple[Scope, ...] = ("unit",)) -> Any:
     """Declare a fact: the question a person is asked, its unit, what it may be stated about."""
     return Field(description=question, json_schema_extra={"unit": unit, "scopes": list(scopes)})
