@@ -25,4 +25,6 @@ def test_every_file_of_rules_is_held_to_be_pure() -> None:
     listed = _contracts()["importlinter:contract:pure-rules"]["source_modules"].split()
     found = {f"app.{path.parent.name}.rules" for path in ROOT.glob("app/*/rules.py")}
     assert found
-    assert set(listed) == found
+    assert found <= set(listed)  # other pure files may be held to it as well
+    for module in listed:
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
