@@ -47,8 +47,8 @@ FEATURES = {
 """Claimants of Natural Earth's features that have no code or are contested as a whole."""
 
 # fmt: off
-# Traced by hand, to some 10 km, from the descriptions of disputed and breakaway areas of Natural
-# Earth and the CIA World Factbook; the front line in Ukraine as of 2024, rounded outwards.
+# Traced by hand, coarse and rounded outwards by some ten kilometres, the front line in Ukraine as of
+# 2024; not taken from a published data set, so a position here is left to a person.
 AREAS = (
     Area("Crimea", "RU", "RU UA", (
         (44.2, 33.0), (45.0, 32.3), (45.6, 32.3), (46.0, 33.2), (46.25, 33.6), (46.1, 34.6),
