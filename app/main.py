@@ -19,7 +19,14 @@ from app.access.rules import KeyMissing, Role, RoleNotAllowed
 from app.access.service import Keyring
 from app.alerts.freshness import Freshness
 from app.alerts.router import router as alerts
+from app.assessments.reconciliation_router import router as reconciliation
 from app.assessments.router import router as assessments
+from app.assessments.shadow_router import router as shadow
+from app.audits.checklist_router import router as checklists
+from app.audits.planning_router import router as audit_plans
+from app.audits.review_router import router as audit_reviews
+from app.audits.router import router as audits
+from app.audits.sampling_router import router as audit_samples
 from app.database import connect, sessions_of
 from app.deviations.router import router as deviations
 from app.errors import StorageFull, Trouble, Unavailable
@@ -28,16 +35,23 @@ from app.journal.watch import Watch
 from app.licenses.kinds import router as kinds
 from app.licenses.linting import router as linting
 from app.licenses.router import router as licenses
+from app.obligations.calendar_router import router as calendars
 from app.obligations.compliance import router as compliance
 from app.obligations.coverage import router as coverage
+from app.obligations.party_router import router as parties
+from app.obligations.release import router as release
 from app.obligations.router import router as obligations
 from app.operation import Observed
 from app.operation import router as operation
+from app.reports.documents import router as documents
 from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
 from app.reports.schemas import ReadingIn
+from app.screening.router import router as screening
 from app.settings import Settings
+from app.shipments.epcis_router import router as epcis
 from app.shipments.router import router as shipments
+from app.shipments.transfer_router import router as transfers
 from app.wire.bodies import BodyLimit, BodyTooLarge
 from app.wire.document import settle_schemas, tell_troubles
 from app.wire.problems import FieldsInvalid, MalformedJson
@@ -46,12 +60,26 @@ ROUTERS: tuple[APIRouter, ...] = (
     linting,
     licenses,
     kinds,
+    shadow,
     shipments,
+    epcis,
+    transfers,
+    reconciliation,
+    documents,
+    screening,
     preflight,
     reports,
+    audits,
+    audit_reviews,
+    audit_samples,
+    audit_plans,
+    checklists,
     compliance,
+    release,
     coverage,
     obligations,
+    calendars,
+    parties,
     assessments,
     deviations,
     alerts,
@@ -135,7 +163,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.add_middleware(
         BodyLimit,
         limit=settings.json_limit_bytes,
-        limits={"/v1/readings": settings.readings_limit_bytes},
+        limits={
+            "/v1/readings": settings.readings_limit_bytes,
+            "/v1/audit-plans": 16 * settings.json_limit_bytes,
+        },
     )
     app.add_middleware(Freshness, state=app.state)
     app.add_middleware(Observed)

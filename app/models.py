@@ -3,6 +3,9 @@
 from app.access import models as _access
 from app.alerts import models as _alerts
 from app.assessments import models as _assessments
+from app.audits import draws as _draws
+from app.audits import models as _audits
+from app.audits import plans as _plans
 from app.database import Base
 from app.deviations import models as _deviations
 from app.journal import models as _journal
@@ -16,11 +19,14 @@ TABLES = (
     _access,
     _alerts,
     _assessments,
+    _audits,
     _deviations,
+    _draws,
     _journal,
     _licenses,
     _obligations,
     _parties,
+    _plans,
     _reports,
     _shipments,
 )

@@ -96,14 +96,23 @@ class Observed:
             _note(scope, status, time.perf_counter() - begun)
 
 
+CALENDARS = "/v1/calendar/"
+
+
+def _path(scope: Scope) -> str:
+    """Name what was asked for; who knows the address of a calendar may read it, so it is not told."""
+    path: str = scope["path"]
+    return f"{CALENDARS}…" if path.startswith(CALENDARS) else path
+
+
 def _note(scope: Scope, status: int, seconds: float) -> None:
-    method = scope["method"]
+    method, path = scope["method"], _path(scope)
     _child(REQUESTS, method, str(status)).inc()
     _child(SECONDS, method).observe(seconds)
     if status >= 500:
-        _log.warning("answered", path=scope["path"], method=method, status=status, seconds=seconds)
+        _log.warning("answered", path=path, method=method, status=status, seconds=seconds)
     else:
-        _log.debug("answered", path=scope["path"], method=method, status=status, seconds=seconds)
+        _log.debug("answered", path=path, method=method, status=status, seconds=seconds)
 
 
 _children: dict[tuple[Any, ...], Any] = {}

@@ -16,6 +16,8 @@ from sqlalchemy import Engine
 from app import clock
 from app.access.rules import Actor, Role
 from app.assessments import partitions
+from app.audits import looking as audits
+from app.audits.plan_desk import PlanDesk
 from app.database import Sessions, connect, sessions_of
 from app.journal.sequencer import Sequencer
 from app.licenses import service as licenses
@@ -34,6 +36,7 @@ class Metronome:
 
     scheduler: BackgroundScheduler
     sequencer: Sequencer
+    plan_desk: PlanDesk
     engine: Engine
 
     def start(self) -> None:
@@ -42,6 +45,7 @@ class Metronome:
 
     def stop(self) -> None:
         """Finish what runs, give up the lead, close connections."""
+        self.plan_desk.close()
         self.scheduler.shutdown(wait=True)
         self.sequencer.close()
         self.engine.dispose()
@@ -52,6 +56,7 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
     engine = connect(settings, pool_size=6)
     sessions = sessions_of(engine)
     sequencer = Sequencer(engine)
+    plan_desk = PlanDesk(sessions, now)
     scheduler = BackgroundScheduler(
         timezone="UTC",
         executors={"default": ThreadPoolExecutor(4), "sequencer": ThreadPoolExecutor(1)},
@@ -63,7 +68,10 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
     jobs: dict[str, tuple[Callable[[Sessions, datetime], object], float]] = {
         "look at obligations": (_look, 1),
         "attend to changed licenses": (_attend, 1),
+        "work out what is owed": (_reschedule, 86_400),
         "let licenses lapse": (_lapse, 60),
+        "look at unfinished checks": (_look_at_checks, 60),
+        "solve plans of visits": (lambda *_: plan_desk.tick(), 2),
         "prepare partitions": (_prepare(settings), 3600),
     }
     for name, (job, seconds) in jobs.items():
@@ -74,7 +82,7 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
             id=name,
             next_run_time=now(),
         )
-    return Metronome(scheduler, sequencer, engine)
+    return Metronome(scheduler, sequencer, plan_desk, engine)
 
 
 def _calm(
@@ -98,6 +106,15 @@ def _look(sessions: Sessions, now: datetime) -> None:
 
 def _attend(sessions: Sessions, now: datetime) -> None:
     obligations.attend_around(sessions, now=now)
+
+
+def _look_at_checks(sessions: Sessions, now: datetime) -> None:
+    audits.look_around(sessions, now=now)
+    audits.reconcile(sessions, now=now)
+
+
+def _reschedule(sessions: Sessions, now: datetime) -> None:
+    obligations.reschedule_around(sessions, now=now)
 
 
 def _lapse(sessions: Sessions, now: datetime) -> None:

@@ -1,15 +1,13 @@
 """`make bench`: prints the table of figures. `--quick` runs a short form; names choose figures."""
 
 import argparse
-import os
-import platform
 import sys
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import ground
-from benchmarks.figures import FIGURES, Figure
+from benchmarks.figures import FIGURES
+from benchmarks.table import Figure, show
 
 
 def main() -> int:
@@ -25,22 +23,8 @@ def main() -> int:
         for name in chosen.names or FIGURES:
             console.print(f"measuring {name} ...")
             figures += FIGURES[name](url, scale)
-    _print(figures)
+    show(figures)
     return 0 if all(figure.met for figure in figures) else 1
-
-
-def _print(figures: list[Figure]) -> None:
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    table = Table("what", "measured", "beside", "wanted", "met")
-    for figure in figures:
-        table.add_row(
-            figure.what,
-            figure.measured,
-            figure.limit,
-            figure.wanted,
-            "yes" if figure.met else "NO",
-        )
-    Console(width=200 if not sys.stdout.isatty() else None).print(table)
 
 
 if __name__ == "__main__":

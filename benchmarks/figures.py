@@ -5,7 +5,6 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -20,17 +19,10 @@ from app.database import connect, sessions_of
 from app.obligations import service as obligations
 from benchmarks import ground, load
 from benchmarks.ground import Ground
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    what: str
-    measured: str
-    limit: str
-    wanted: str
-    met: bool
+from benchmarks.kinds import kinds
+from benchmarks.places import countries
+from benchmarks.replay import replay
+from benchmarks.table import Figure
 
 
 def _post(path: str, key: str, body: bytes, media_type: str = "application/json") -> bytes:
@@ -368,4 +360,7 @@ FIGURES = {
     "polls": polls,
     "latency": latency,
     "ticks": ticks,
+    "kinds": kinds,
+    "countries": countries,
+    "replay": replay,
 }

@@ -32,6 +32,8 @@ NEEDS: Mapping[Need, str] = {
     Need.DOCUMENTS: "documents on file",
     Need.SCREENING: "screening hits",
     Need.CUSTODY: "custody events",
+    Need.SHIPMENTS: "shipments, and what was told of their arrival",
+    Need.STATES: "the states the license went through",
 }
 
 
@@ -53,6 +55,7 @@ are optional; what is not here is refused at the door, naming the field. A *code
 letters, digits and `. _ : / + -`; a *country code* is two capital letters of ISO 3166-1."""
 
 NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+TIMES = {"date": "date", "date-time": "time with its zone"}
 PATTERNS = {r"^[A-Za-z0-9][A-Za-z0-9._:/+-]*$": "code", r"^[A-Z]{2}$": "country code"}
 
 
@@ -61,22 +64,27 @@ def _section(monitor: Monitor, facts: list[Fact]) -> Iterator[str]:
     yield f"## {monitor.kind}"
     yield monitor.documentation
     yield _line_of(monitor)
-    yield "**Terms, as they are written on a license**"
+    where = "the policy has them" if monitor.standing else "they are written on a license"
+    yield f"**Terms, as {where}**"
     yield _terms(monitor.terms.model_json_schema())
     yield "**Facts it reads**"
-    yield _questions(facts)
+    yield _questions(monitor, facts)
     yield f"**How to check on site.** {monitor.how_to_check}"
     yield f"**What you should see.** {monitor.what_to_see}"
 
 
 def _line_of(monitor: Monitor) -> str:
     """Say how grave it is, which version of the rule this is, and what it looks at beside facts."""
-    needs = ", ".join(NEEDS[need] for need in sorted(monitor.needs))
-    beside = f" Looks, beside facts, at {needs}." if needs else ""
-    return (
-        f"**Severity** {monitor.severity} unless the license says otherwise. "
-        f"**Rule version** {monitor.version}.{beside}"
-    )
+    needs = "; ".join(NEEDS[need] for need in sorted(monitor.needs))
+    otherwise = "" if monitor.standing else " unless the license says otherwise"
+    parts = [
+        f"**Severity** {monitor.severity}{otherwise}.",
+        f"**Rule version** {monitor.version}.",
+        "Applies to every license, and is never written on one." if monitor.standing else "",
+        "Blocks the release of shipments until it is kept." if monitor.blocks_release else "",
+        f"Looks, beside facts, at {needs}." if needs else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _terms(schema: Mapping[str, Any]) -> str:
@@ -86,17 +94,18 @@ def _terms(schema: Mapping[str, Any]) -> str:
         _row(f"`{path}`", _type(term, named), _presence(term, required), term.get("description"))
         for path, term, required in _fields(schema, named)
     ]
-    return _table("| term | type | if left out | meaning |", rows)
+    return _table("| term | type | if left out | meaning |", rows) if rows else "None."
 
 
-def _questions(facts: list[Fact]) -> str:
+def _questions(monitor: Monitor, facts: list[Fact]) -> str:
     """List what an inspector or exporter is asked."""
     if not facts:
-        return "None of its own."
+        return "Any of the vocabulary." if monitor.any_fact else "None of its own."
     rows = [
         _row(f"`{fact.name}`", fact.unit, ", ".join(fact.scopes), fact.question) for fact in facts
     ]
-    return _table("| fact | unit | said of | question |", rows)
+    table = _table("| fact | unit | said of | question |", rows)
+    return f"{table}\n\nIt hears statements of any other fact too." if monitor.any_fact else table
 
 
 def _vocabulary(facts: Iterable[Fact]) -> str:
@@ -160,8 +169,8 @@ def _plain_type(field: Mapping[str, Any]) -> str:
     """Say in words what a JSON Schema allows that has no schema within."""
     if "enum" in field:
         return " or ".join(f"`{value}`" for value in field["enum"])
-    if field.get("format") == "date":
-        return "date"
+    if field.get("format") in TIMES:
+        return TIMES[field["format"]]
     if "pattern" in field:
         return PATTERNS.get(field["pattern"], f"text, `{field['pattern']}`")
     name = str(field["type"])

@@ -37,11 +37,18 @@ class Fact:
 
 
 class Catalogue:
-    """All kinds, and the vocabulary that is the union of their facts."""
+    """All kinds, and the vocabulary that is the union of their facts.
+
+    `shadows` are the next versions of some kinds, which judge beside the present ones.
+    """
 
     def __init__(self, modules: Iterable[ModuleType]) -> None:
+        named = {module.__name__.rpartition(".")[2]: module for module in modules}
         self.monitors: dict[str, Monitor] = {
-            monitor.kind: monitor for monitor in sorted(map(_declared, modules), key=_kind)
+            monitor.kind: monitor for monitor in sorted(map(_declared, named.values()), key=_kind)
+        }
+        self.shadows: dict[str, Monitor] = {
+            kind: shadow for kind, module in named.items() if (shadow := _shadow(kind, module))
         }
         self._fields = _union(self.monitors.values())
         self.facts: dict[str, Fact] = {
@@ -59,6 +66,21 @@ class Catalogue:
         self._stated = type("Stated", (_Stated,), dict.fromkeys(self._fields))
         self.typed_facts = self._typed_facts()
         self._adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(self.typed_facts)
+        self._richer: dict[str, TypeAdapter[Any]] = {
+            name: TypeAdapter(self._fields[name].rebuild_annotation())
+            for name, fact in self.facts.items()
+            if not _plain(fact.json_schema)
+        }
+
+    @property
+    def written(self) -> list[str]:
+        """List the kinds that are written on licenses: all but the standing ones."""
+        return [kind for kind, monitor in self.monitors.items() if not monitor.standing]
+
+    @property
+    def confidential(self) -> list[str]:
+        """List the kinds whose findings are for the authority alone."""
+        return [kind for kind, monitor in self.monitors.items() if monitor.confidential]
 
     def __getitem__(self, kind: str) -> Monitor:
         return self.monitors[kind]
@@ -88,9 +110,31 @@ class Catalogue:
         dressed.__dict__ = facts
         return dressed
 
+    def recall(self, facts: dict[str, Any]) -> Any:
+        """Dress facts as they were stored once they had been checked: they are not checked again.
+
+        What JSON holds as it is (numbers, texts, lists of them) is taken as it stands; only what
+        has a type of its own (a position, a day) is made anew.
+        """
+        for name in self._richer.keys() & facts.keys():
+            facts[name] = self._richer[name].validate_python(facts[name])
+        return self.stated(facts)
+
     def terms(self, kind: str, terms: Any) -> TermsModel:
         """Read the terms of a kind; raises pydantic's ValidationError, or KeyError for no such kind."""
         return self.monitors[kind].terms.model_validate(terms)
+
+
+def _plain(schema: Mapping[str, Any]) -> bool:
+    """Whether JSON gives back a value of this kind just as it was checked."""
+    if "anyOf" in schema:
+        return all(_plain(one) for one in schema["anyOf"])
+    kind = schema.get("type")
+    if kind == "array":
+        return _plain(schema.get("items", {}))
+    return kind in {"integer", "number", "boolean", "null"} or (
+        kind == "string" and "format" not in schema
+    )
 
 
 class _Stated:
@@ -113,6 +157,37 @@ def _declared(module: ModuleType) -> Monitor:
         message = f"monitors/{kind}.py has no docstring; it is the kind's documentation"
         raise CatalogueBroken(message)
     return replace(monitor, kind=kind, documentation=documentation)
+
+
+def _shadow(kind: str, module: ModuleType) -> Monitor | None:
+    """Take the next version of a kind, if its file declares one as `SHADOW`.
+
+    It reads the same terms and facts and hears as far back, so that both judge the same inputs.
+    """
+    shadow, present = getattr(module, "SHADOW", None), module.MONITOR
+    if shadow is None:
+        return None
+    same = all(getattr(shadow, name) == getattr(present, name) for name in SHARED)
+    if not same or shadow.version <= present.version:
+        message = (
+            f"monitors/{kind}.py: SHADOW must be made with replace(MONITOR, version=..., "
+            f"evaluate=...), with a higher version and the same {', '.join(SHARED)}"
+        )
+        raise CatalogueBroken(message)
+    return replace(_declared(module), evaluate=shadow.evaluate, version=shadow.version)
+
+
+SHARED = (
+    "terms",
+    "facts",
+    "needs",
+    "hears",
+    "owes",
+    "awaits",
+    "reads",
+    "standing",
+    "any_fact",
+)
 
 
 def _union(monitors: Iterable[Monitor]) -> dict[str, FieldInfo]:

@@ -49,6 +49,8 @@ class Need(StrEnum):
     DOCUMENTS = "documents"
     SCREENING = "screening"
     CUSTODY = "custody"
+    SHIPMENTS = "shipments"
+    STATES = "states"
 
 
 class Answer(StrEnum):
@@ -112,6 +114,9 @@ class Hears:
     """How far back a monitor must hear beside the statement itself. The default is not at all.
 
     `latest`: the latest statement before, of each subject (`scope="subject"`: of the same one only).
+    `apart`: with `latest`, the latest of each kind of source, so that one may be set against another.
+    `every`: all that reports stated before of the same subject, for a fact that is seldom stated.
+    `inventories`: also inventories that name the unit, and what units said that an inventory names.
     `lag`: also the latest statement of the same subject that is at least this much older.
     `window`: no statement older than this is given.
     `stating`: only statements that state this fact count.
@@ -121,6 +126,9 @@ class Hears:
     """
 
     latest: bool = False
+    apart: bool = False
+    every: bool = False
+    inventories: bool = False
     lag: timedelta | None = None
     window: timedelta | None = None
     stating: str = ""
@@ -129,7 +137,7 @@ class Hears:
     @property
     def nothing(self) -> bool:
         """Whether the statement alone is enough."""
-        return not self.latest and self.lag is None
+        return not self.latest and not self.every and self.lag is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,8 @@ class Duty:
 
     A `reading` is owed within `every` of the last one, per unit; a `report` once in each calendar
     period of length `every`, counted from `starts` (or the day the condition takes effect).
-    `grace` runs after the due time; silence beyond it is a finding.
+    `grace` runs after the due time; silence beyond it is a finding. With `working_days` a report that
+    would fall due on a day off where the goods are may still come on the next working day.
     """
 
     what: Literal["reading", "report"]
@@ -147,6 +156,7 @@ class Duty:
     grace: timedelta
     by: str | None = None
     starts: date | None = None
+    working_days: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +200,8 @@ class Unit:
 class Obligation:
     """Something owed under this condition. `met_at` is None while it is still owed.
 
-    `last_heard_at` is what the party or device last gave before `due_at`.
+    `last_heard_at` is what the party or device last gave before `due_at`. `steps` is how many steps
+    graver its absence has become by lasting; the finding need not say so.
     """
 
     subject: Subject
@@ -200,6 +211,8 @@ class Obligation:
     met_at: datetime | None = None
     last_heard_at: datetime | None = None
     period: tuple[date, date] | None = None
+    item: str = ""
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,46 +231,134 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document in the file: a certificate, an assessment, a delivery proof."""
+    """A document in the file: a certificate, an assessment, a delivery proof.
+
+    `accepted` is None while nobody has decided. `about` tells what of the subject it is about: the
+    reference of a shipment, the scheme of a certificate. `id` is `document:` and a number.
+    """
 
     id: str
     kind: str
     subject: Subject
-    issued_on: date | None = None
+    issued_on: date
+    received_at: datetime
     valid_until: date | None = None
     issuer: str | None = None
-    accepted: bool = False
-    revoked: bool = False
+    about: str | None = None
+    accepted: bool | None = None
+    revoked_on: date | None = None
+    witnessed_by: str | None = None
+    grade: Grade = Grade.E
 
 
 @dataclass(frozen=True, slots=True)
 class ScreeningHit:
-    """A possible or confirmed match of a party against a published list."""
+    """A possible match of a party, or of an owner of it, against an entry of a published list.
 
+    `confirmed` is None while nobody has decided, False when it is somebody else. `id` is
+    `hit:` and a number.
+    """
+
+    id: str
     party: str
     list: str
+    entry: str
     listed_on: date | None
     screened_at: datetime
-    confirmed: bool | None
+    owner: str | None = None
+    confirmed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """A party was compared with lists at a time; hits, if there were any, are apart."""
+
+    party: str
+    lists: frozenset[str]
+    screened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What arrived of a shipment, as told. `serials` may be empty: then only the quantity is known."""
+
+    id: str
+    arrived_on: date
+    received_at: datetime
+    quantity: Decimal | None = None
+    serials: tuple[str, ...] = ()
+    site: str | None = None
+    grade: Grade = Grade.E
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """An export declaration with what was told of its arrival. `id` is `shipment:` and reference."""
+
+    id: str
+    reference: str
+    line: int
+    shipped_on: date
+    quantity: Decimal
+    received_at: datetime
+    serials: tuple[str, ...] = ()
+    consignee: str | None = None
+    site: str | None = None
+    deliveries: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CustodyEvent:
-    """A unit changed hands, place or state."""
+    """A unit changed hands, place or state; told by a custody event, or by a report's statement.
+
+    `disposition` is what became of it (a word of `DispositionFact`), `authorized` whether a transfer
+    was authorized beforehand (None: nobody said). `id` is that of the statement by which monitors
+    hear of it too; `received_at` is when it reached us.
+    """
 
     id: str
     serial: str
-    action: str
     at: datetime
+    received_at: datetime
+    source: Source
+    disposition: str | None = None
     from_party: str | None = None
     to_party: str | None = None
     site: str | None = None
     authorized: bool | None = None
+    corrected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpan:
+    """The license was in a state from a time on, until the next span begins."""
+
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Something that must be handed in, given what is on file: about whom, which, and until when.
+
+    `item` tells several about one subject apart (a shipment's reference, a scheme). What is no
+    longer awaited, or awaited for a later time, has come.
+    """
+
+    subject: Subject
+    due_at: datetime
+    grace_until: datetime
+    item: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The frozen view a monitor is given beside the statements. Parts it did not ask for are empty."""
+    """The frozen view a monitor is given beside the statements. Parts it did not ask for are empty.
+
+    Days of deadlines begin and end in `time_zone`, that of the license.
+    """
 
     license: str
     state: str
@@ -277,8 +378,12 @@ class Case:
     obligations: tuple[Obligation, ...] = ()
     filings: tuple[Filing, ...] = ()
     documents: tuple[Document, ...] = ()
+    screenings: tuple[Screening, ...] = ()
     hits: tuple[ScreeningHit, ...] = ()
     custody: tuple[CustodyEvent, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    states: tuple[StateSpan, ...] = ()
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +421,19 @@ class Monitor:
 
     `how_to_check` is what an inspector does on site, `what_to_see` what there should be to see.
     `hears` may depend on the terms. `version` goes up with every change of the rule.
+
+    A kind with a rhythm of its own says what it `owes`; one whose deadlines follow from what is on
+    file says what it `awaits`: each is stored as an obligation, and the monitor is asked again with
+    it in the case when its grace is over. `reads` names the facts that given terms read, for a kind
+    whose terms name them. A `standing` kind applies to every license without being
+    written on it, by the defaults of its terms; with `any_fact` it hears statements of any fact.
+    While one that `blocks_release` is broken or not assessable, nothing more may be shipped. What a
+    `confidential` kind finds is for the authority alone.
+
+    `ladder` says what lasting silence leads to: a device's, that of somebody who must hand something
+    in (who is reminded before), or that of a check at the destination, after which its parties count
+    as unverified. `owed_by` are the roles that owe when the condition binds nobody. What a kind that
+    `outlives_units` makes somebody owe is owed also when the last unit is gone.
     """
 
     title: str
@@ -329,6 +447,15 @@ class Monitor:
     needs: frozenset[Need] = frozenset()
     hears: Callable[[Any], Hears] = _nothing_else
     owes: Callable[[Any], Duty] | None = None
+    awaits: Callable[[Any, Case], Iterator[Awaited]] | None = None
+    reads: Callable[[Any], frozenset[str]] | None = None
+    standing: bool = False
+    any_fact: bool = False
+    blocks_release: bool = False
+    confidential: bool = False
+    ladder: Literal["device", "hand_in", "check"] = "hand_in"
+    owed_by: tuple[str, ...] = ("exporter",)
+    outlives_units: bool = False
     kind: str = ""
     documentation: str = ""
 
@@ -337,6 +464,10 @@ class Monitor:
     def __post_init__(self) -> None:
         """Name the facts it reads, once."""
         object.__setattr__(self, "fact_names", frozenset(self.facts.model_fields))
+
+    def facts_read(self, terms: Any) -> frozenset[str]:
+        """Name the facts that are read under these terms."""
+        return self.fact_names if self.reads is None else self.reads(terms)
 
 
 def broken(

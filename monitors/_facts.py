@@ -139,3 +139,70 @@ DispositionFact = Annotated[
     | None,
     fact("What has become of the unit?", unit="disposition"),
 ]
+
+GallerySizeFact = Annotated[
+    Count | None, fact("How many persons are enrolled on the unit now?", unit="persons")
+]
+WatchlistSizeFact = Annotated[
+    Count | None, fact("How many entries has the watchlist on the unit now?", unit="entries")
+]
+SoftwareVersionFact = Annotated[
+    Code | None, fact("Which software version runs on the unit?", unit="version")
+]
+Mode = Literal["verify_1_1", "identify_1_n", "search_n_n"]
+MatchModesFact = Annotated[
+    Annotated[list[Mode], Field(max_length=1000)] | None,
+    fact("In which match modes is the unit used?", unit="match modes"),
+]
+IdentifyCallsFact = Annotated[
+    Count | None,
+    fact("How many one-to-many identifications since the reading before?", unit="calls"),
+]
+SearchCallsFact = Annotated[
+    Count | None,
+    fact("How many many-to-many searches since the reading before?", unit="calls"),
+]
+ConcurrentStreamsFact = Annotated[
+    Count | None,
+    fact("How many camera streams does the unit analyse at the same time?", unit="streams"),
+]
+LiveMatchingFact = Annotated[
+    Flag | None,
+    fact("Does the unit match persons in live streams?", unit="yes or no"),
+]
+BulkExportsFact = Annotated[
+    Count | None,
+    fact("How many bulk exports of enrolled data since the reading before?", unit="exports"),
+]
+
+PossessorFact = Annotated[
+    Code | None,
+    fact("Which party holds the unit (its reference)?", unit="party reference"),
+]
+SightedSerialsFact = Annotated[
+    Annotated[list[Code], Field(max_length=10_000)] | None,
+    fact(
+        "Which serial numbers were sighted at the site (all that were)?",
+        unit="serial numbers",
+        scopes=("site",),
+    ),
+]
+
+
+class Change(BaseModel):
+    """A change of circumstances: of what, and from which day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subject: Literal["ownership", "site", "unit", "use"]
+    effective_on: Day
+
+
+ChangesFact = Annotated[
+    Annotated[list[Change], Field(max_length=100)] | None,
+    fact(
+        "Which changes of ownership, site, units or use are there or to come, and from which day?",
+        unit="changes",
+        scopes=("site", "license"),
+    ),
+]

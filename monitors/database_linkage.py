@@ -35,7 +35,7 @@ from monitors._contract import (
     broken,
     not_assessable,
 )
-from monitors._facts import NAMELESS, Count, TellingWords, Words, fact, named
+from monitors._facts import NAMELESS, BulkExportsFact, TellingWords, Words, fact, named
 
 
 class Terms(TermsModel):
@@ -57,10 +57,7 @@ class Facts(FactsModel):
             unit="integration codes",
         ),
     ] = None
-    bulk_exports: Annotated[
-        Count | None,
-        fact("How many bulk exports of enrolled data since the reading before?", unit="exports"),
-    ] = None
+    bulk_exports: BulkExportsFact = None
 
 
 def evaluate(

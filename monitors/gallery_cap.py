@@ -51,7 +51,7 @@ from monitors._contract import (
     by_subject,
     not_assessable,
 )
-from monitors._facts import Count, SiteFact, fact, named
+from monitors._facts import GallerySizeFact, SiteFact, named
 
 LOOKED_BACK = timedelta(days=7)
 LOOKED_AHEAD = timedelta(days=30)
@@ -82,9 +82,7 @@ class Terms(TermsModel):
 class Facts(FactsModel):
     """What it reads."""
 
-    gallery_size: Annotated[
-        Count | None, fact("How many persons are enrolled on the unit now?", unit="persons")
-    ] = None
+    gallery_size: GallerySizeFact = None
     site: SiteFact = None
 
 

@@ -101,6 +101,7 @@ MONITOR = Monitor(
     evaluate=evaluate,
     severity=Severity.MODERATE,
     owes=owes,
+    ladder="device",
     needs=frozenset({Need.OBLIGATIONS}),
     how_to_check=(
         "Find the unit by its serial number, see whether it is powered and connected, and have it "

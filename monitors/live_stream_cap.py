@@ -43,7 +43,7 @@ from monitors._contract import (
     broken,
     not_assessable,
 )
-from monitors._facts import Count, Flag, SiteFact, fact, named
+from monitors._facts import ConcurrentStreamsFact, LiveMatchingFact, SiteFact, named
 
 WHEN = attrgetter("observed_at")
 
@@ -67,14 +67,8 @@ class Terms(TermsModel):
 class Facts(FactsModel):
     """What it reads."""
 
-    concurrent_streams: Annotated[
-        Count | None,
-        fact("How many camera streams does the unit analyse at the same time?", unit="streams"),
-    ] = None
-    live_matching: Annotated[
-        Flag | None,
-        fact("Does the unit match persons in live streams?", unit="yes or no"),
-    ] = None
+    concurrent_streams: ConcurrentStreamsFact = None
+    live_matching: LiveMatchingFact = None
     site: SiteFact = None
 
 

@@ -19,7 +19,7 @@ reading before. The reason names the mode: `verify_1_1_used`, `identify_1_n_used
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -34,9 +34,8 @@ from monitors._contract import (
     broken,
     not_assessable,
 )
-from monitors._facts import Count, fact
+from monitors._facts import IdentifyCallsFact, MatchModesFact, Mode, SearchCallsFact
 
-Mode = Literal["verify_1_1", "identify_1_n", "search_n_n"]
 MODES: tuple[Mode, ...] = ("verify_1_1", "identify_1_n", "search_n_n")
 
 
@@ -50,18 +49,9 @@ class Terms(TermsModel):
 class Facts(FactsModel):
     """What it reads."""
 
-    match_modes: Annotated[
-        Annotated[list[Mode], Field(max_length=1000)] | None,
-        fact("In which match modes is the unit used?", unit="match modes"),
-    ] = None
-    identify_calls: Annotated[
-        Count | None,
-        fact("How many one-to-many identifications since the reading before?", unit="calls"),
-    ] = None
-    search_calls: Annotated[
-        Count | None,
-        fact("How many many-to-many searches since the reading before?", unit="calls"),
-    ] = None
+    match_modes: MatchModesFact = None
+    identify_calls: IdentifyCallsFact = None
+    search_calls: SearchCallsFact = None
 
 
 def evaluate(

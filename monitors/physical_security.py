@@ -9,34 +9,44 @@ counts), `recertify_days` (days a certificate is good for; none: not required).
 
 **Broken** when an item of the checklist failed (`item_failed`, naming the items), or the
 certificate is older than allowed on the day of the observation (`certificate_too_old`). Exactly at
-the limit is kept. An item that failed and is not on the checklist is not about this condition.
+the limit is kept. An item that failed and is not on the checklist is not about this condition. Where
+certificates are required, each site of the license owes a report of one by the end of the last day
+on which the one told last is good (`certificate_too_old`), in the license's time zone; and of its
+first one as many days after the condition took effect (`certificate_missing`).
 
 **Not assessable** when an item failed that has no name (`other`, `unknown` or `unspecified`) and no
 item of the checklist did (`item_unnamed`); or when the certificate carries a date after the
-observation (`certificate_in_future`). Days are those of UTC; a date that has begun anywhere on
-Earth is not in the future. A report that gives an empty list of failed items says that none failed.
+observation (`certificate_in_future`). Ages are counted in days of UTC; a date that has begun anywhere
+on Earth is not in the future. A report that gives an empty list of failed items says that none failed.
 
 **Source.** Physical security checklists of Golden Sentry: DSCA Security Assistance Management
 Manual, chapter 8. Physical and environmental protection: NIST SP 800-53, PE.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from monitors._contract import (
+    Answer,
+    Awaited,
     Case,
     FactsModel,
     Finding,
+    Hears,
     Monitor,
+    Need,
+    Obligation,
     Severity,
     Statement,
+    Subject,
     TermsModel,
     broken,
     not_assessable,
 )
+from monitors._deadlines import day_of, days_after, end_of
 from monitors._facts import NAMELESS, Day, TellingWords, Words, fact, named
 
 NEXT_DAY_BEGINS = 10
@@ -69,13 +79,40 @@ class Facts(FactsModel):
     ] = None
 
 
+FIRST, NEXT = "first_certificate", "certificate"
+
+
+def hears(terms: Terms) -> Hears:
+    """Hear the certificate told last of each site, where one is owed."""
+    if terms.recertify_days is None:
+        return Hears()
+    return Hears(latest=True, stating="certified_on")
+
+
+def awaits(terms: Terms, case: Case) -> Iterator[Awaited]:
+    """Await a certificate of every site before the one told last is too old."""
+    if terms.recertify_days is None:
+        return
+    start = case.granted_on if case.in_force_from is None else day_of(case.in_force_from, case)
+    last: dict[str, tuple[datetime, date]] = {}
+    for one in case.earlier:
+        if one.facts.certified_on is not None and one.subject.kind == "site":
+            told = (one.observed_at, one.facts.certified_on)
+            last[one.subject.reference] = max(told, last.get(one.subject.reference, told))
+    for site in sorted(case.sites):
+        since, day = last.get(site, (None, start))
+        item = FIRST if since is None else NEXT
+        due = end_of(days_after(day, terms.recertify_days), case)
+        yield Awaited(Subject("site", site), due, due, item=item, since=since)
+
+
 def evaluate(
     terms: Terms,
     heard: Sequence[Statement[Facts]],
-    case: Case,  # noqa: ARG001 - each statement is judged by itself
-    moment: datetime,  # noqa: ARG001 - a certificate is judged as of when it was seen
+    case: Case,
+    moment: datetime,
 ) -> Iterator[Finding]:
-    """Look at the items that failed, then at the date of the certificate."""
+    """Look at the items that failed, then at the date of the certificate, then at what is owed."""
     checklist, limit = frozenset(terms.checklist), terms.recertify_days
     telltale = checklist | NAMELESS
     for statement in heard:
@@ -85,6 +122,9 @@ def evaluate(
             yield _failed(statement, checklist, failures)
         if limit is not None and certified_on is not None:
             yield from _certified(statement, certified_on, limit)
+    for obligation in case.obligations:
+        if limit is not None and (obligation.met_at or moment) > obligation.grace_until:
+            yield _overdue(obligation, limit)
 
 
 def _failed(
@@ -134,12 +174,33 @@ def _certified(statement: Statement[Facts], certified_on: date, limit: int) -> I
         )
 
 
+def _overdue(obligation: Obligation, limit: int) -> Finding:
+    """Say that no certificate was told of in time; nothing said here changes while it stays away."""
+    until = f"{obligation.due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return Finding(
+        answer=Answer.BROKEN,
+        subject=obligation.subject,
+        reason="certificate_missing" if obligation.item == FIRST else "certificate_too_old",
+        at=obligation.grace_until,
+        expected=f"a certificate {limit:,} days old at most",
+        observed=f"no {'' if obligation.item == FIRST else 'newer '}certificate told of by {until}",
+        clears="a report with the date of a new certificate of the site",
+        evidence=(f"obligation:{obligation.slot}",),
+        missing=("certified_on",),
+        cleared_at=obligation.met_at,
+    )
+
+
 MONITOR = Monitor(
     title="Physical security",
     terms=Terms,
     facts=Facts,
     evaluate=evaluate,
     severity=Severity.MODERATE,
+    version=2,
+    hears=hears,
+    awaits=awaits,
+    needs=frozenset({Need.OBLIGATIONS}),
     how_to_check=(
         "Walk the site with the checklist and try each item: doors, locks, racks, cameras, guards "
         "and keys; read the date and the issuer on the security certificate."

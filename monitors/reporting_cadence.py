@@ -9,7 +9,10 @@ days, such as `P3M`; one day to ten years), `grace_days` (days after the end of 
 the report may still come, default 15), `by` (the role that files it: `exporter`, `purchaser`,
 `intermediate_consignee`, `ultimate_consignee`, `end_user` or `subcontractor`; left out, whoever the
 condition binds), `required_facts` (names of facts every report must state, none by default),
-`starts` (first day of the first period; left out, the day the condition takes effect).
+`starts` (first day of the first period; left out, the day the condition takes effect),
+`working_days` (default false; true: a report due on a day off at a site's country, or whose grace
+ends on one, may still come on the next working day; where the license names no site, its countries
+of destination count).
 
 **Broken** when no report for a period was there when its grace ran out (`report_missing`): a report
 within the grace is kept, a later one clears the present state, and the miss stays in history. Also
@@ -87,6 +90,8 @@ class Terms(TermsModel):
     """Names of facts that every report must state."""
     starts: date | None = None
     """First day of the first period; left out, the day the condition takes effect."""
+    working_days: bool = False
+    """Whether a deadline on a day off where the goods are moves to the next working day."""
 
     @property
     def length(self) -> timedelta | isodate.Duration:
@@ -107,6 +112,7 @@ def owes(terms: Terms) -> Duty:
         grace=timedelta(days=terms.grace_days),
         by=terms.by,
         starts=terms.starts,
+        working_days=terms.working_days,
     )
 
 

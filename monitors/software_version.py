@@ -36,7 +36,7 @@ from monitors._contract import (
     broken,
     not_assessable,
 )
-from monitors._facts import Code, Sha256, fact
+from monitors._facts import Sha256, SoftwareVersionFact, fact
 
 PREFIX = "sha256:"
 
@@ -79,9 +79,7 @@ class Terms(TermsModel):
 class Facts(FactsModel):
     """What it reads."""
 
-    software_version: Annotated[
-        Code | None, fact("Which software version runs on the unit?", unit="version")
-    ] = None
+    software_version: SoftwareVersionFact = None
     model_hash: Annotated[
         Sha256 | None, fact("What is the SHA-256 of the matching model in use?", unit="SHA-256")
     ] = None

@@ -42,7 +42,15 @@ from monitors._contract import (
     broken,
     not_assessable,
 )
-from monitors._facts import NAMELESS, Count, TellingWords, Words, fact, named
+from monitors._facts import (
+    NAMELESS,
+    Count,
+    TellingWords,
+    WatchlistSizeFact,
+    Words,
+    fact,
+    named,
+)
 
 
 class Terms(TermsModel):
@@ -66,9 +74,7 @@ class Terms(TermsModel):
 class Facts(FactsModel):
     """What it reads."""
 
-    watchlist_size: Annotated[
-        Count | None, fact("How many entries has the watchlist on the unit now?", unit="entries")
-    ] = None
+    watchlist_size: WatchlistSizeFact = None
     watchlist_categories: Annotated[
         Words | None,
         fact("Which categories of entries are on the watchlist?", unit="category codes"),

@@ -1,16 +1,16 @@
 """Puts what was on file at a time before the monitors, condition by condition; stores nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.assessments import hindsight, rules, standing
-from app.assessments.hindsight import Heard, Then
+from app.assessments import exhibits, files, rules, standing
+from app.assessments.archive import File
+from app.assessments.hindsight import Then
 from app.assessments.rules import Docket, Ruling
 from app.assessments.standing import Evidence, Hearing
 from app.assessments.statements import Units, order
@@ -40,57 +40,19 @@ def asked(session: Session, docket: Docket, then: Then) -> list[Asked]:
         known = [one for one in versions if one.condition_id in texts]
         ruling = in_force(known, then.as_of)
         if ruling is not None:
+            assert ruling.condition_id is not None
             chosen.append(Asked(ruling, texts[ruling.condition_id]))
     return chosen
-
-
-class File:
-    """Everything on file about a license then. Each part is read once, when it is first needed."""
-
-    def __init__(
-        self, session: Session, docket: Docket, rulings: Iterable[Ruling], then: Then
-    ) -> None:
-        self._session = session
-        self.docket = docket
-        self.then = then
-        self._facts = frozenset[str]().union(*[standing.relevant(one.monitor) for one in rulings])
-
-    @cached_property
-    def heard(self) -> Heard:
-        """The latest of what was said."""
-        docket = self.docket
-        return hindsight.heard(
-            self._session, docket.license_id, self._facts, docket.granted_on, self.then
-        )
-
-    @cached_property
-    def units_on_file(self) -> tuple[Units, dict[str, datetime]]:
-        """The units shipped by then, and since when each was on file."""
-        return hindsight.units(self._session, self.docket.license_id, self.then)
-
-    @cached_property
-    def ledger(self) -> tuple[Line, ...]:
-        """What was drawn from the lines."""
-        return hindsight.ledger(self._session, self.docket.license_id, self.then)
-
-    @cached_property
-    def first_shown(self) -> dict[str, dict[tuple[Subject, str], datetime]]:
-        """Since when breaches stood on record."""
-        return hindsight.first_shown(self._session, self.docket.license_id, self.then)
-
-    def units_of(self, ruling: Ruling) -> Units:
-        """Give the units on the lines of a condition."""
-        units = self.units_on_file[0]
-        if not ruling.lines:
-            return units
-        return {serial: unit for serial, unit in units.items() if unit.line in ruling.lines}
 
 
 def hearing(file: File, ruling: Ruling) -> Hearing:
     """Let the monitor of one condition judge what was said, or what the ledger held."""
     if Need.LEDGER in ruling.monitor.needs:
         return _by_ledger(file, ruling)
-    if not standing.relevant(ruling.monitor):
+    awaited = ruling.monitor.awaits is not None and ruling.hears.latest
+    if awaited or ruling.monitor.needs & files.FILED:
+        return exhibits.hearing(file, ruling, _said(file, ruling, file.units_of(ruling)))
+    if not standing.relevant(ruling.monitor, ruling.terms):
         return Hearing()
     units = file.units_of(ruling)
     said = _said(file, ruling, units)
@@ -105,13 +67,13 @@ def hearing(file: File, ruling: Ruling) -> Hearing:
         findings=_findings(file, ruling, statements, units),
         silent=standing.silent(_expected(file, ruling, units), basis, home),
         first=file.first_shown.get(ruling.kind, {}),
-        unstated=tuple(sorted(standing.relevant(ruling.monitor) - stated)),
+        unstated=tuple(sorted(standing.relevant(ruling.monitor, ruling.terms) - stated)),
     )
 
 
 def _said(file: File, ruling: Ruling, units: Units) -> dict[Subject, list[Statement[Any]]]:
     """Choose what counts for a condition: said under this version, of its lines, of its facts."""
-    facts, chosen = standing.relevant(ruling.monitor), {}
+    facts, chosen = standing.relevant(ruling.monitor, ruling.terms), {}
     for subject, each in file.heard.said.items():
         if subject.kind == "unit" and ruling.lines and subject.reference not in units:
             continue
@@ -124,7 +86,7 @@ def _said(file: File, ruling: Ruling, units: Units) -> dict[Subject, list[Statem
 
 def _expected(file: File, ruling: Ruling, units: Units) -> list[Subject]:
     """Say who should be heard of: each unit, else each site, else the license."""
-    told_of = standing.scopes(ruling.monitor)
+    told_of = standing.scopes(ruling.monitor, ruling.terms)
     if "unit" in told_of:
         return [Subject("unit", serial) for serial in units]
     if "site" in told_of:

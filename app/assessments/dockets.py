@@ -8,9 +8,10 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic_core import from_json
@@ -19,7 +20,8 @@ from sqlalchemy.orm import Session
 
 from app.assessments.rules import Docket, Ruling
 from app.licenses.models import License
-from monitors import Party, Severity, TermsModel, catalogue
+from app.licenses.schemas import start_of
+from monitors import Party, Severity, StateSpan, TermsModel, catalogue
 
 _log = structlog.get_logger()
 
@@ -36,6 +38,10 @@ _PARTIES = text("""
 SELECT l.license_id, p.reference, l.role, p.name, p.country
 FROM license_parties l JOIN parties p ON p.id = l.party_id
 WHERE l.license_id = ANY(:ids) ORDER BY l.id
+""")
+_STATES = text("""
+SELECT license_id, state, effective_on FROM license_states
+WHERE license_id = ANY(:ids) ORDER BY id
 """)
 _SITES = text("""
 SELECT l.license_id, s.reference
@@ -95,6 +101,7 @@ def _read(session: Session, licenses: Sequence[License]) -> list[tuple[License, 
     }
     parties = _grouped(session.execute(_PARTIES, ids))
     sites = _grouped(session.execute(_SITES, ids))
+    states = _grouped(session.execute(_STATES, ids))
     return [
         (
             license,
@@ -106,6 +113,7 @@ def _read(session: Session, licenses: Sequence[License]) -> list[tuple[License, 
                     for row in parties.get(license.id, ())
                 ],
                 sites=[row.reference for row in sites.get(license.id, ())],
+                states=[(row.state, row.effective_on) for row in states.get(license.id, ())],
             ),
         )
         for license in licenses
@@ -125,8 +133,10 @@ def docket_of(
     rulings: Iterable[Ruling | None],
     parties: Iterable[Party],
     sites: Iterable[str],
+    states: Iterable[tuple[str, date]],
 ) -> Docket:
-    """Make the docket of a license."""
+    """Make the docket of a license: its conditions, and the monitors that stand on every license."""
+    zone = ZoneInfo(license.time_zone)
     by_key: dict[str, list[Ruling]] = {}
     for ruling in rulings:
         if ruling is not None:
@@ -143,8 +153,32 @@ def docket_of(
         countries=tuple(license.destination_countries),
         sites=frozenset(sites),
         parties=tuple(parties),
-        rulings={key: tuple(versions) for key, versions in by_key.items()},
+        rulings={key: tuple(versions) for key, versions in by_key.items()}
+        | standing_rulings(start_of(license.granted_on, zone)),
+        states=tuple(StateSpan(state, start_of(day, zone)) for state, day in states),
     )
+
+
+def standing_rulings(since: datetime) -> dict[str, tuple[Ruling, ...]]:
+    """Give the rulings of the monitors that apply without being written on the license."""
+    return {
+        kind: (
+            ruling_of(
+                kind=kind,
+                terms=terms_of(kind, "{}"),
+                condition_id=None,
+                key=kind,
+                version=1,
+                severity=monitor.severity,
+                binds=(),
+                lines=frozenset(),
+                effective_from=since,
+                effective_to=None,
+            ),
+        )
+        for kind, monitor in catalogue().monitors.items()
+        if monitor.standing
+    }
 
 
 def _ruling(
@@ -181,7 +215,7 @@ def ruling_of(
     *,
     kind: str,
     terms: TermsModel,
-    condition_id: int,
+    condition_id: int | None,
     key: str,
     version: int,
     severity: Severity,
@@ -205,6 +239,8 @@ def ruling_of(
         lines=lines,
         effective_from=effective_from,
         effective_to=effective_to,
+        facts=monitor.facts_read(terms),
+        shadow=catalogue().shadows.get(kind),
     )
 
 

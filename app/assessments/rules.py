@@ -7,6 +7,7 @@ The offline `endwatch check` builds its docket from a file and decides with the 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -20,9 +21,11 @@ from monitors import (
     Hears,
     Monitor,
     Need,
+    Obligation,
     Party,
     Severity,
     Statement,
+    StateSpan,
     Subject,
     TermsModel,
     Unit,
@@ -31,9 +34,12 @@ from monitors import (
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A condition version with its terms read and its monitor at hand."""
+    """A condition version with its terms read and its monitor at hand.
 
-    condition_id: int
+    A standing monitor's ruling belongs to no condition; `shadow` is the monitor's next version.
+    """
+
+    condition_id: int | None
     key: str
     version: int
     kind: str
@@ -45,6 +51,8 @@ class Ruling:
     lines: frozenset[int]
     effective_from: datetime
     effective_to: datetime | None
+    facts: frozenset[str]
+    shadow: Monitor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,7 @@ class Docket:
     sites: frozenset[str]
     parties: tuple[Party, ...]
     rulings: Mapping[str, tuple[Ruling, ...]]
+    states: tuple[StateSpan, ...] = ()
 
     @property
     def hears_all(self) -> bool:
@@ -83,19 +92,36 @@ Context = Callable[[Ruling, Heard], Case]
 
 
 def judge(docket: Docket, heard: Heard, context: Context, moment: datetime) -> list[Found]:
-    """Put statements before every monitor that reads their facts, by the terms then in force."""
+    """Put statements before every monitor that reads their facts, by the terms then in force.
+
+    What a monitor finds in the file beside the statements is left to when the file is judged.
+    """
     stated: set[str] = set().union(*[statement.facts.__dict__ for statement in heard])
     found: list[Found] = []
     for versions in docket.rulings.values():
-        monitor = versions[0].monitor
-        if monitor.fact_names.isdisjoint(stated):
+        if len(versions) == 1 and not _reads(versions[0], stated):
             continue
         for ruling, chosen in _by_version(versions, heard):
+            if not _reads(ruling, stated):
+                continue
             if ruling.lines:
                 chosen = _on_lines(ruling, chosen, context)  # noqa: PLW2901 narrowed on purpose
             if chosen:
-                found += put(docket, ruling, chosen, context(ruling, chosen), moment)
+                case = context(ruling, chosen)
+                found += _shown_by(chosen, put(docket, ruling, chosen, case, moment))
     return found
+
+
+def _reads(ruling: Ruling, stated: AbstractSet[str]) -> bool:
+    return ruling.monitor.any_fact or not ruling.facts.isdisjoint(stated)
+
+
+def _shown_by(heard: Heard, found: list[Found]) -> list[Found]:
+    """Keep what these statements show."""
+    if not found:
+        return found
+    ids = {statement.id for statement in heard}
+    return [one for one in found if not ids.isdisjoint(one.finding.evidence)]
 
 
 def _by_version(versions: tuple[Ruling, ...], heard: Heard) -> Iterable[tuple[Ruling, Heard]]:
@@ -127,6 +153,16 @@ def _on_lines(ruling: Ruling, heard: Heard, context: Context) -> Heard:
 
 
 def put(docket: Docket, ruling: Ruling, heard: Heard, case: Case, moment: datetime) -> list[Found]:
+    """Let one monitor judge, and its next version beside it if there is one in shadow."""
+    found = _put(docket, ruling, heard, case, moment)
+    if ruling.shadow is None:
+        return found
+    beside = replace(ruling, monitor=ruling.shadow, shadow=None)
+    shadow = _put(docket, beside, heard, case, moment)
+    return found + [replace(one, shadow=True) for one in shadow]
+
+
+def _put(docket: Docket, ruling: Ruling, heard: Heard, case: Case, moment: datetime) -> list[Found]:
     """Let one monitor judge. If it crashes, each statement is tried alone, and the crash shown."""
     monitor = ruling.monitor
     try:
@@ -147,7 +183,7 @@ def _one_by_one(
     found: list[Found] = []
     for index, statement in enumerate(heard):
         earlier = (*case.earlier, *heard[:index])
-        found += put(docket, ruling, [statement], replace(case, earlier=earlier), moment)
+        found += _put(docket, ruling, [statement], replace(case, earlier=earlier), moment)
     return found
 
 
@@ -184,12 +220,15 @@ def _found(
         "evidence": [_input(said.get(id), id) for id in finding.evidence],
         "obligations": [str(one) for one in case.obligations],
         "ledger": [str(line) for line in case.ledger],
+        "file": _filed(case, finding),
     }
+    if not inputs["file"]:
+        del inputs["file"]
     text = json.dumps(inputs, sort_keys=True, default=_plain, separators=(",", ":"))
     return Found(
         license_id=docket.license_id,
         license=docket.license,
-        exporter=docket.exporter,
+        exporter=AUTHORITY_ALONE if ruling.monitor.confidential else docket.exporter,
         country=docket.countries[0] if docket.countries else "",
         condition_id=ruling.condition_id,
         kind=ruling.kind,
@@ -197,8 +236,23 @@ def _found(
         monitor_version=ruling.monitor.version,
         severity=ruling.severity,
         finding=finding,
+        sources=tuple(sorted({_source(said[id]) for id in finding.evidence if id in said})),
         digest=f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
     )
+
+
+AUTHORITY_ALONE = ""
+"""The party that may read a confidential finding: none."""
+
+
+def _source(statement: Statement[Any]) -> tuple[str, str]:
+    return (statement.source.grade, statement.source.by)
+
+
+def _filed(case: Case, finding: Finding) -> list[str]:
+    """Name what of the file a finding rests on."""
+    filed: tuple[Any, ...] = (*case.documents, *case.hits, *case.custody, *case.shipments)
+    return [str(one) for one in filed if one.id in finding.evidence]
 
 
 def _input(statement: Statement[Any] | None, id: str) -> list[Any]:
@@ -234,8 +288,24 @@ def case_of(
         earlier=earlier,
         units=units,
         parties=docket.parties if Need.PARTIES in needs else (),
+        states=docket.states if Need.STATES in needs else (),
+        time_zone=docket.time_zone,
         **parts,
     )
+
+
+def graver(one: Found, owed: Sequence[Obligation]) -> Found:
+    """Add to the severity of a finding the steps by which its obligation has become graver."""
+    steps = max((each.steps for each in owed if _about(one.finding, each)), default=0)
+    if steps == 0:
+        return one
+    grave = list(Severity)
+    worse = min(grave.index(one.own_severity) + steps, len(grave) - 1)
+    return replace(one, finding=replace(one.finding, severity=grave[worse]))
+
+
+def _about(finding: Finding, owed: Obligation) -> bool:
+    return finding.subject == owed.subject and f"obligation:{owed.slot}" in finding.evidence
 
 
 def divided(found: Iterable[Found]) -> tuple[list[Found], list[Found]]:

@@ -14,19 +14,28 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.assessments import rules, statements
+from app.assessments import files, rules, shadows, statements
+from app.assessments.hindsight import Then
+from app.assessments.listening import (
+    CLOCKS_DIFFER,
+    Hearing,
+    Loaded,
+    Said,
+    interrupts,
+    listens,
+    stated,
+    touched,
+    touches_file,
+)
 from app.assessments.models import Unassessed
 from app.assessments.rules import Docket, Ruling
-from app.assessments.statements import INSTANT, LONGEST, Probe, Units
+from app.assessments.statements import LONGEST, Probe
 from app.deviations import service as deviations
 from app.deviations.rules import Found
 from app.licenses.models import License
 from app.licenses.rules import in_force
-from app.shipments import service as shipments
 from app.wire import page_after
-from monitors import Case, Filing, Line, Need, Obligation, Statement
-
-Said = Sequence[Statement[Any]]
+from monitors import Case, Filing, Obligation, Subject, catalogue
 
 
 @dataclass(slots=True)
@@ -37,23 +46,9 @@ class Verdict:
     unclear: list[Found] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """Statements about one license, to be judged together, in order of when they were true.
-
-    With `late`, monitors that must hear other statements are left out: they judge history again
-    once everything is stored.
-    """
-
-    docket: Docket
-    said: Said
-    units: Units
-    late: bool = False
-
-
 def judge(session: Session, hearings: Sequence[Hearing], *, now: datetime) -> Verdict:
     """Judge new statements, about any number of licenses, and store what is found."""
-    return _store(session, found_in(session, hearings, now=now), now=now)
+    return store(session, found_in(session, hearings, now=now), now=now)
 
 
 def found_in(session: Session, hearings: Sequence[Hearing], *, now: datetime) -> list[Found]:
@@ -65,10 +60,10 @@ def found_in(session: Session, hearings: Sequence[Hearing], *, now: datetime) ->
         for hearing in hearings
         if hearing.said
     ]
-    files = _Files(session, heard)
+    loaded = Loaded(session, heard, now)
     found: list[Found] = []
     for hearing in heard:
-        found += rules.judge(hearing.docket, hearing.said, files.context(hearing), now)
+        found += rules.judge(hearing.docket, hearing.said, loaded.context(hearing), now)
     return found
 
 
@@ -84,113 +79,27 @@ def _narrowed(docket: Docket, *, listening: bool) -> Docket:
     )
 
 
-class _Files:
-    """What monitors asked for beside the statements, fetched once for all hearings together."""
-
-    def __init__(self, session: Session, hearings: Sequence[Hearing]) -> None:
-        self._session = session
-        self._whole: dict[int, Units] = {}
-        self._earlier = self._hear(hearings)
-
-    def _hear(self, hearings: Sequence[Hearing]) -> dict[tuple[int, str], list[Statement[Any]]]:
-        """Ask once for each fact that some monitor must hear back."""
-        probes: dict[str, dict[Probe, None]] = {}
-        for hearing in hearings:
-            for ruling in _listening(hearing):
-                stating = ruling.hears.stating
-                probes.setdefault(stating, {}).update(dict.fromkeys(self._probes(hearing, ruling)))
-        earlier: dict[tuple[int, str], list[Statement[Any]]] = {}
-        for stating, wanted in probes.items():
-            for license_id, found in statements.before(
-                self._session, list(wanted), stating
-            ).items():
-                earlier[license_id, stating] = sorted(found, key=statements.order)
-        return earlier
-
-    def _probes(self, hearing: Hearing, ruling: Ruling) -> Iterable[Probe]:
-        """Say which earlier statements a monitor must hear."""
-        hears, license_id = ruling.hears, hearing.docket.license_id
-        window = hears.window or LONGEST
-        first = hearing.said[0].observed_at
-        if hears.latest:
-            subjects: Iterable[str] = (
-                self._units(hearing)
-                if hears.scope == "license"
-                else {one.subject.reference for one in hearing.said}
-            )
-            for serial in subjects:
-                yield Probe(license_id, serial, first - window, first - INSTANT)
-        if hears.lag is not None:
-            for one in hearing.said:
-                until = one.observed_at - hears.lag
-                yield Probe(license_id, one.subject.reference, one.observed_at - window, until)
-
-    def _units(self, hearing: Hearing) -> Units:
-        """Read every unit of the license, once."""
-        license_id = hearing.docket.license_id
-        if license_id not in self._whole:
-            self._whole |= statements.units_of(self._session, [license_id]) or {license_id: {}}
-        return self._whole.get(license_id, {})
-
-    def _before(self, hearing: Hearing, ruling: Ruling, said: Said) -> Said:
-        """Give what was stored, and what stands in the same hearing under other terms or lines."""
-        stored = self._earlier.get((hearing.docket.license_id, ruling.hears.stating), [])
-        judged = {one.id for one in said}
-        beside = hearing.said if len(said) < len(hearing.said) else ()
-        both = [one for one in (*stored, *beside) if one.id not in judged]
-        return sorted(both, key=statements.order) if beside else both
-
-    def context(self, hearing: Hearing) -> rules.Context:
-        """Make the function that gives a monitor its case."""
-
-        def case(ruling: Ruling, said: Said) -> Case:
-            whole = ruling.hears.scope == "license" and not ruling.hears.nothing
-            return rules.case_of(
-                hearing.docket,
-                ruling,
-                units=self._units(hearing) if whole else hearing.units,
-                earlier=() if ruling.hears.nothing else self._before(hearing, ruling, said),
-            )
-
-        return case
-
-
-def interrupts(session: Session, hearing: Hearing) -> bool:
-    """Say whether statements that are stored already come after the first of these.
-
-    Then monitors that hear other statements must judge history again.
-    """
-    listening = _listening(hearing)
-    if not listening:
-        return False
-    whole = any(ruling.hears.scope == "license" for ruling in listening)
-    subjects = None if whole else {one.subject.reference for one in hearing.said}
-    return statements.any_since(
-        session, hearing.docket.license_id, hearing.said[0].observed_at, subjects
+def _reading(docket: Docket, facts: frozenset[str]) -> Docket:
+    """Keep only the conditions whose monitors read one of these facts."""
+    return replace(
+        docket,
+        rulings={
+            key: versions
+            for key, versions in docket.rulings.items()
+            if any(one.monitor.any_fact or not one.facts.isdisjoint(facts) for one in versions)
+        },
     )
 
 
-def listens(docket: Docket, said: Said) -> bool:
-    """Say whether the verdict on what was said depends on other statements."""
-    return bool(_listening(Hearing(docket, said, {})))
+def store(session: Session, found: Sequence[Found], *, now: datetime) -> Verdict:
+    """Store findings: deviations where something is broken, a note where it cannot be judged.
 
-
-def _listening(hearing: Hearing) -> list[Ruling]:
-    """Find the rulings that must hear more than the statements themselves."""
-    stated: set[str] = set().union(*[one.facts.__dict__ for one in hearing.said])
-    return [
-        ruling
-        for versions in hearing.docket.rulings.values()
-        for ruling in versions
-        if not ruling.hears.nothing and not ruling.monitor.fact_names.isdisjoint(stated)
-    ]
-
-
-def _store(session: Session, found: Sequence[Found], *, now: datetime) -> Verdict:
-    """Store findings: deviations where something is broken, a note where it cannot be judged."""
+    What was found in shadow is kept apart, and nobody is told.
+    """
     if not found:
         return Verdict()
-    broken, unclear = rules.divided(found)
+    shadows.store(session, [one for one in found if one.shadow], now=now)
+    broken, unclear = rules.divided(one for one in found if not one.shadow)
     _note(session, unclear, now)
     return Verdict(deviations.record(session, broken, now=now), unclear)
 
@@ -245,16 +154,19 @@ def rejudge(
     since: datetime,
     now: datetime,
     only_listening: bool,
-    subjects: Sequence[str] | None = None,
+    subjects: Iterable[str] | None = None,
+    facts: Iterable[str] | None = None,
     gone: Sequence[str] = (),
 ) -> Verdict:
     """Judge history again from a time on, because something about it has become known.
 
     `only_listening` limits it to monitors whose answer depends on other statements (late evidence);
-    otherwise every monitor judges again (an amendment that reaches back). `gone` are statements
-    that were corrected. Findings that are no longer made are withdrawn, not deleted.
+    otherwise every monitor judges again (an amendment that reaches back). `facts` limits it further
+    to monitors that read one of them. `gone` are statements that were corrected. Findings that are no longer made are withdrawn, not deleted.
     """
     narrowed = _narrowed(docket, listening=True) if only_listening else docket
+    if facts is not None:
+        narrowed = _reading(narrowed, frozenset(facts))
     rulings = narrowed.rulings
     whole = not only_listening or any(
         ruling.hears.scope == "license" for versions in rulings.values() for ruling in versions
@@ -262,7 +174,7 @@ def rejudge(
     said = statements.since(session, docket.license_id, since, None if whole else subjects)
     units = statements.units_of(session, [docket.license_id]).get(docket.license_id, {})
     found = found_in(session, [Hearing(narrowed, said, units)], now=now)
-    verdict = _store(session, found, now=now)
+    verdict = store(session, found, now=now)
     judged = [one.id for one in said]
     kinds = {versions[0].kind for versions in rulings.values()}
     _withdraw(session, docket, kinds, judged, found, now)
@@ -283,7 +195,7 @@ def _withdraw(
     """Withdraw occurrences about judged statements that were not found again."""
     if not judged or not kinds:
         return
-    again = {(one.fingerprint, one.source) for one in found}
+    again = {(one.fingerprint, one.source) for one in found if not one.shadow}
     stale = [
         (id, source)
         for id, source, fingerprint in deviations.occurrences_of(
@@ -294,23 +206,73 @@ def _withdraw(
     deviations.withdraw(session, stale, now=now)
 
 
-def judge_ledger(session: Session, license: License, docket: Docket, *, now: datetime) -> Verdict:
-    """Judge the conditions that look at the drawdown ledger."""
-    rulings = _needing(docket, Need.LEDGER, now)
-    if not rulings:
+def judge_file(session: Session, docket: Docket, *, now: datetime) -> Verdict:
+    """Judge what is on file: ledger, shipments, documents, screenings, custody.
+
+    What reports said is judged again where the file bears on it. What the file showed and shows no
+    longer is over; that it did stays on record.
+    """
+    filed = {
+        key: versions
+        for key, versions in docket.rulings.items()
+        if versions[0].monitor.needs & files.FILED
+    }
+    if not filed:
         return Verdict()
-    units = statements.units_of(session, [license.id]).get(license.id, {})
-    ledger = tuple(
-        _line(balance) for balance in shipments.balances(session, [license.id])[license.id]
-    )
-    found = [
-        one
-        for ruling in rulings
-        for one in rules.put(
-            docket, ruling, (), rules.case_of(docket, ruling, units=units, ledger=ledger), now
-        )
+    found = []
+    for versions in filed.values():
+        ruling = in_force(versions, now)
+        if ruling is not None:
+            found += rules.put(docket, ruling, (), file_case(session, docket, ruling, now), now)
+    written = {key: some for key, some in filed.items() if not some[0].monitor.standing}
+    verdict = store(session, found, now=now)
+    _end(session, docket, {versions[0].kind for versions in filed.values()}, found, now)
+    again = _judge_reported(session, replace(docket, rulings=written), now)
+    return Verdict([*verdict.deviations, *again.deviations], [*verdict.unclear, *again.unclear])
+
+
+def _judge_reported(session: Session, docket: Docket, now: datetime) -> Verdict:
+    """Judge again what reports stated of the facts these conditions read."""
+    facts = {name for some in docket.rulings.values() for one in some for name in one.facts}
+    said = statements.reported(session, docket.license_id, facts)
+    if not said:
+        return Verdict()
+    units = statements.units_of(session, [docket.license_id]).get(docket.license_id, {})
+    found = found_in(session, [Hearing(docket, said, units)], now=now)
+    verdict = store(session, found, now=now)
+    kinds = {versions[0].kind for versions in docket.rulings.values()}
+    _withdraw(session, docket, kinds, [one.id for one in said], found, now)
+    return verdict
+
+
+def _end(
+    session: Session, docket: Docket, kinds: set[str], found: Sequence[Found], now: datetime
+) -> None:
+    """Clear what the file showed and does not show any more."""
+    again = {one.fingerprint for one in found if not one.shadow}
+    over = [
+        (id, source)
+        for id, source, fingerprint in deviations.standing_of(session, docket.license_id, kinds)
+        if fingerprint not in again and source.partition(":")[0] not in NO_FILE
     ]
-    return _store(session, found, now=now)
+    deviations.clear(session, over, now=now)
+
+
+NO_FILE = frozenset({"report", "reading", "obligation"})
+"""What shows a finding that is not about the file: statements, filings, obligations."""
+
+
+def file_case(session: Session, docket: Docket, ruling: Ruling, now: datetime) -> Case:
+    """Make the case in which a condition is judged by what is on file now."""
+    units = statements.units_of(session, [docket.license_id]).get(docket.license_id, {})
+    parts = files.read(session, docket, ruling.monitor.needs, Then(now + CLOCKS_DIFFER, now))
+    hears, earlier = ruling.hears, []
+    if ruling.monitor.awaits is not None and hears.latest:
+        subjects = [Subject("site", site) for site in sorted(docket.sites)]
+        probes = [Probe(docket.license_id, one, now - LONGEST, now) for one in subjects]
+        heard = statements.before(session, probes, hears.stating, apart=hears.apart)
+        earlier = sorted(heard.get(docket.license_id, ()), key=statements.order)
+    return rules.case_of(docket, ruling, units=units, earlier=earlier, **parts)
 
 
 def judge_obligations(
@@ -322,11 +284,17 @@ def judge_obligations(
     filings: Sequence[Filing] = (),
     now: datetime,
 ) -> Verdict:
-    """Judge one condition by what is owed under it and what was filed."""
-    case = rules.case_of(
-        docket, ruling, units={}, obligations=tuple(obligations), filings=tuple(filings)
-    )
-    return _store(session, rules.put(docket, ruling, (), case, now), now=now)
+    """Judge one condition by what is owed under it and what was filed.
+
+    What has been owed for long weighs more, by as many steps as its obligation says.
+    """
+    owed = tuple(obligations)
+    if ruling.monitor.awaits is None:
+        case = rules.case_of(docket, ruling, units={}, obligations=owed, filings=tuple(filings))
+    else:
+        case = replace(file_case(session, docket, ruling, now), obligations=owed)
+    found = rules.put(docket, ruling, (), case, now)
+    return store(session, [rules.graver(one, owed) for one in found], now=now)
 
 
 def take_back(
@@ -339,24 +307,14 @@ def take_back(
     deviations.withdraw(session, [(id, source) for id, source, _ in standing], now=now)
 
 
-def _needing(docket: Docket, need: Need, moment: datetime) -> list[Ruling]:
-    chosen = [in_force(versions, moment) for versions in docket.rulings.values()]
-    return [ruling for ruling in chosen if ruling is not None and need in ruling.monitor.needs]
-
-
-def _line(balance: shipments.Balance) -> Line:
-    line = balance.line
-    return Line(
-        line=line.line,
-        unit=line.unit,
-        authorized_quantity=balance.quantity,
-        authorized_value=balance.value,
-        currency=line.value_currency,
-        shipped_quantity=balance.shipped_quantity,
-        shipped_value=balance.shipped_value,
-        last_shipped_on=balance.last_shipped_on,
-        shipments=tuple(balance.shipments),
+def excuse(
+    session: Session, docket: Docket, ruling: Ruling, owed: Obligation, *, now: datetime
+) -> None:
+    """Clear the finding about something owed that is not asked for now; that it was missed stays."""
+    standing = deviations.occurrences_of(
+        session, docket.license_id, {ruling.kind}, [f"obligation:{owed.slot}"], owed.subject
     )
+    deviations.clear(session, [(id, source) for id, source, _ in standing], now=now)
 
 
 def unassessed(
@@ -372,9 +330,13 @@ def unassessed(
         .limit(limit + 1)
     )
     if party is not None:
-        query = query.where(License.exporter == party)
+        secret = Unassessed.kind.in_(catalogue().confidential)
+        query = query.where(License.exporter == party, ~secret)
     if license is not None:
         query = query.where(License.number == license)
     if keys is not None:
         query = query.where(tuple_(*key) > tuple_(*keys))
     return [(row, number) for row, number in session.execute(query)]
+
+
+__all__ = ["Hearing", "Said", "interrupts", "listens", "stated", "touched", "touches_file"]

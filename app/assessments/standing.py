@@ -5,18 +5,25 @@ nothing relevant was heard cannot be assessed, and one such subject is enough fo
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from monitors import Answer, Finding, Grade, Monitor, Need, Statement, Subject, catalogue
+from monitors import (
+    Answer,
+    Finding,
+    Grade,
+    Monitor,
+    Need,
+    Statement,
+    Subject,
+    TermsModel,
+    catalogue,
+)
 
 CADENCE = {1: timedelta(days=365), 2: timedelta(days=180), 3: timedelta(days=90)}
 """By tier: how long a verification holds for a kind without a duty of its own. Policy."""
-
-UNDELIVERED = frozenset({Need.DOCUMENTS, Need.SCREENING, Need.CUSTODY})
-"""Inputs that no part of the service delivers yet: a monitor that needs them cannot answer."""
 
 SHOWN = 50
 """Subjects of a condition that are shown, worst first; all of them are counted."""
@@ -86,6 +93,7 @@ class Hearing:
 
     `silent` are subjects that should have been heard and were not; `first` says since when a
     breach is on record, by subject and reason. `unstated` are facts nobody stated of any subject.
+    `due` is when the next things are to be handed in, for a kind whose deadlines follow from the file.
     """
 
     basis: Mapping[Subject, Sequence[Evidence]] = field(default_factory=dict)
@@ -93,26 +101,23 @@ class Hearing:
     silent: Sequence[Subject] = ()
     first: Mapping[tuple[Subject, str], datetime] = field(default_factory=dict)
     unstated: tuple[str, ...] = ()
+    due: tuple[datetime, ...] | None = None
 
 
-def relevant(monitor: Monitor) -> frozenset[str]:
-    """Name the facts whose statement says something about a condition of this kind.
+def relevant(monitor: Monitor, terms: TermsModel | None = None) -> frozenset[str]:
+    """Name the facts whose statement says something about a condition of this kind and these terms.
 
     A kind that adds up over units reads `site` only to know to which sum a number belongs.
     """
     placing = {"site"} if Need.UNITS in monitor.needs else set()
-    return monitor.fact_names - placing
+    facts = monitor.fact_names if terms is None else monitor.facts_read(terms)
+    return facts - placing
 
 
-def scopes(monitor: Monitor) -> frozenset[str]:
+def scopes(monitor: Monitor, terms: TermsModel | None = None) -> frozenset[str]:
     """Say of what the facts of a kind may be stated: of units, of sites, of the license."""
     words = catalogue().facts
-    return frozenset(scope for name in relevant(monitor) for scope in words[name].scopes)
-
-
-def uncheckable(monitor: Monitor) -> tuple[str, ...]:
-    """Name the inputs a monitor needs that nobody delivers yet."""
-    return tuple(sorted(monitor.needs & UNDELIVERED))
+    return frozenset(scope for name in relevant(monitor, terms) for scope in words[name].scopes)
 
 
 def latest(heard: Iterable[Statement[Any]], facts: frozenset[str]) -> list[Statement[Any]]:
@@ -267,14 +272,3 @@ def next_due(
     if owed is not None:
         return min(owed, default=None)
     return (verified_at or in_force_from) + CADENCE[tier]
-
-
-def not_answered(stood: Stood, undelivered: Sequence[str]) -> Stood:
-    """Take back a *kept* that was answered without the inputs nobody delivers yet."""
-    if stood.answer is not Standing.KEPT:
-        return stood
-    return replace(
-        stood,
-        answer=Standing.NOT_ASSESSABLE,
-        reason=f"needs_{'_and_'.join(undelivered)}",
-    )

@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Table, insert, select, text, update
+from pydantic_core import from_json
+from sqlalchemy import Table, TextClause, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.assessments.models import StatementRow
@@ -17,31 +18,93 @@ INSTANT = timedelta(microseconds=1)
 READING = "reading"
 STATEMENTS = cast("Table", StatementRow.__table__)
 
-_BEFORE = text("""
-SELECT DISTINCT q.license_id, q.serial, s.*
-FROM unnest(CAST(:licenses AS bigint[]), CAST(:serials AS text[]),
+
+def _collected(found: str) -> TextClause:
+    """Let a query answer with one JSON text: a thousand rows column by column cost more."""
+    return text(f"""
+SELECT coalesce(json_agg(json_build_array(
+    license_id, subject_kind, serial, observed_at, captured_at, received_at,
+    json_build_array(source_kind, grade, said_by, mode), report, number, facts
+)), '[]')::text FROM ({found}) found
+""")  # noqa: S608 made of the constants below
+
+
+_BEFORE = _collected("""
+SELECT DISTINCT q.license_id, q.subject_kind, q.serial, s.*
+FROM unnest(CAST(:licenses AS bigint[]), CAST(:kinds AS text[]), CAST(:subjects AS text[]),
             CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[]))
-     AS q(license_id, serial, since, until)
+     AS q(license_id, subject_kind, serial, since, until)
 CROSS JOIN LATERAL (
     SELECT * FROM (
         (SELECT observed_at, observed_at AS captured_at, received_at, 'reading' AS source_kind,
-                grade, said_by, NULL AS mode, NULL AS report, 0 AS number, facts::text AS facts
+                grade, said_by, NULL AS mode, NULL AS report, 0 AS number, facts
          FROM readings r
-         WHERE r.license_id = q.license_id AND r.serial = q.serial
+         WHERE q.subject_kind = 'unit' AND r.license_id = q.license_id AND r.serial = q.serial
            AND r.observed_at >= q.since AND r.observed_at <= q.until
            AND (:stating = '' OR r.facts ? :stating)
          ORDER BY r.observed_at DESC LIMIT 1)
         UNION ALL
         (SELECT observed_at, captured_at, received_at, source_kind, grade, said_by, mode,
-                report_id::text, number, facts::text
+                report_id::text, number, facts
          FROM statements t
-         WHERE t.license_id = q.license_id AND t.subject = q.serial AND t.subject_kind = 'unit'
+         WHERE t.license_id = q.license_id AND t.subject = q.serial AND t.subject_kind = q.subject_kind
            AND t.superseded_at IS NULL
            AND t.observed_at >= q.since AND t.observed_at <= q.until
            AND (:stating = '' OR t.facts ? :stating)
          ORDER BY t.observed_at DESC, t.report_id DESC, t.number DESC LIMIT 1)
     ) both_kinds ORDER BY observed_at DESC, report DESC NULLS LAST LIMIT 1
 ) s
+""")
+
+_BEFORE_APART = _collected("""
+WITH q AS (
+    SELECT * FROM unnest(CAST(:licenses AS bigint[]), CAST(:kinds AS text[]),
+                         CAST(:subjects AS text[]), CAST(:since AS timestamptz[]),
+                         CAST(:until AS timestamptz[]))
+         AS q(license_id, kind, subject, since, until)
+)
+SELECT q.license_id, q.kind AS subject_kind, q.subject AS serial, r.*
+FROM q CROSS JOIN LATERAL (
+    SELECT observed_at, observed_at AS captured_at, received_at, 'reading' AS source_kind,
+           grade, said_by, NULL AS mode, NULL AS report, 0 AS number, facts
+    FROM readings r
+    WHERE q.kind = 'unit' AND r.license_id = q.license_id AND r.serial = q.subject
+      AND r.observed_at >= q.since AND r.observed_at <= q.until
+      AND (:stating = '' OR r.facts ? :stating)
+    ORDER BY r.observed_at DESC LIMIT 1
+) r
+UNION ALL
+SELECT * FROM (
+    SELECT DISTINCT ON (q.license_id, q.kind, q.subject, q.until, t.source_kind, t.said_by)
+           q.license_id, q.kind, q.subject, t.observed_at, t.captured_at, t.received_at,
+           t.source_kind, t.grade, t.said_by, t.mode, t.report_id::text, t.number, t.facts
+    FROM q JOIN statements t ON t.license_id = q.license_id AND t.subject = q.subject
+         AND t.subject_kind = q.kind AND t.superseded_at IS NULL
+         AND t.observed_at >= q.since AND t.observed_at <= q.until
+         AND (:stating = '' OR t.facts ? :stating)
+    ORDER BY q.license_id, q.kind, q.subject, q.until, t.source_kind, t.said_by,
+             t.observed_at DESC, t.report_id DESC, t.number DESC
+) said
+""")
+
+_EVERY = _collected("""
+SELECT q.license_id, q.kind AS subject_kind, q.subject AS serial, t.observed_at, t.captured_at,
+       t.received_at, t.source_kind, t.grade, t.said_by, t.mode, t.report_id::text AS report,
+       t.number, t.facts
+FROM unnest(CAST(:licenses AS bigint[]), CAST(:kinds AS text[]), CAST(:subjects AS text[]),
+            CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[]))
+     AS q(license_id, kind, subject, since, until)
+JOIN statements t ON t.license_id = q.license_id AND t.subject = q.subject
+     AND t.subject_kind = q.kind AND t.superseded_at IS NULL
+     AND t.observed_at >= q.since AND t.observed_at <= q.until AND t.facts ? :stating
+""")
+
+_INVENTORIES = _collected("""
+SELECT license_id, subject_kind, subject AS serial, observed_at, captured_at, received_at,
+       source_kind, grade, said_by, mode, report_id::text AS report, number, facts
+FROM statements
+WHERE license_id = ANY(:licenses) AND observed_at >= :since AND observed_at <= :until
+  AND superseded_at IS NULL AND facts ? 'sighted_serials'
 """)
 
 _SINCE = text("""
@@ -57,16 +120,20 @@ SELECT * FROM (
            said_by, mode, report_id::text, number, facts::text
     FROM statements
     WHERE license_id = :license AND observed_at >= :since AND superseded_at IS NULL
-      AND (CAST(:serials AS text[]) IS NULL OR subject = ANY(:serials))
+      AND (CAST(:serials AS text[]) IS NULL OR report_id IN (
+          SELECT report_id FROM statements
+          WHERE license_id = :license AND subject = ANY(:serials) AND superseded_at IS NULL
+            AND observed_at >= :since
+      ))
 ) both_kinds ORDER BY observed_at, serial COLLATE "C", report NULLS FIRST, number
 """)
 
 
 class Probe(NamedTuple):
-    """Ask for the latest statement of a unit between two times."""
+    """Ask for the latest statement about a subject between two times."""
 
     license_id: int
-    serial: str
+    subject: Subject
     since: datetime
     until: datetime
 
@@ -87,31 +154,81 @@ def order(statement: Statement[Any]) -> tuple[Any, ...]:
 
 
 def before(
-    session: Session, probes: Sequence[Probe], stating: str
+    session: Session,
+    probes: Sequence[Probe],
+    stating: str,
+    *,
+    apart: bool = False,
+    every: bool = False,
 ) -> dict[int, list[Statement[Any]]]:
-    """Answer probes, by license: the latest statement in each span that states a fact."""
+    """Answer probes, by license: the latest statement in each span that states a fact.
+
+    With `apart`, the latest of each kind of source and author; with `every`, all of reports.
+    """
     if not probes:
         return {}
-    rows = session.execute(
-        _BEFORE,
+    rows = session.scalars(
+        _EVERY if every else _BEFORE_APART if apart else _BEFORE,
         {
             "licenses": array([probe.license_id for probe in probes]),
-            "serials": array([probe.serial for probe in probes]),
+            "kinds": array([probe.subject.kind for probe in probes]),
+            "subjects": array([probe.subject.reference for probe in probes]),
             "since": array([probe.since.isoformat() for probe in probes]),
             "until": array([probe.until.isoformat() for probe in probes]),
             "stating": stating,
         },
     )
-    found: dict[int, list[Statement[Any]]] = {}
-    for row in rows:
-        found.setdefault(row.license_id, []).append(_statement(row, Subject("unit", row.serial)))
-    return found
+    return _by_license(rows.one())
+
+
+def inventories(
+    session: Session, license_ids: Sequence[int], since: datetime, until: datetime
+) -> dict[int, list[Statement[Any]]]:
+    """Read the inventories of sites between two times, by license."""
+    span = {"licenses": list(license_ids), "since": since, "until": until}
+    return _by_license(session.scalars(_INVENTORIES, span).one())
+
+
+def _by_license(rows: str) -> dict[int, list[Statement[Any]]]:
+    """Dress statements that were collected as JSON, each once, by license."""
+    words, moment = catalogue(), datetime.fromisoformat
+    found: dict[int, dict[str, Statement[Any]]] = {}
+    sources: dict[tuple[Any, ...], Source] = {}
+    for row in from_json(rows):
+        license_id, kind, reference, observed, captured, received, source, report, number, facts = (
+            row
+        )
+        observed_at = moment(observed)
+        id = (
+            reading_id(reference, observed_at.isoformat())
+            if report is None
+            else report_statement_id(report, number)
+        )
+        said = found.setdefault(license_id, {})
+        if id in said:
+            continue
+        named = tuple(source)
+        if named not in sources:
+            sources[named] = Source(named[0], Grade(named[1]), named[2], named[3])
+        said[id] = Statement(
+            id,
+            Subject(kind, reference),
+            words.recall(facts),
+            observed_at,
+            moment(captured),
+            moment(received),
+            sources[named],
+        )
+    return {license_id: list(said.values()) for license_id, said in found.items()}
 
 
 def since(
     session: Session, license_id: int, moment: datetime, serials: Iterable[str] | None
 ) -> list[Statement[Any]]:
-    """Read everything stated on a license since a time, of all subjects or of some."""
+    """Read everything stated on a license since a time, of all subjects or of some.
+
+    A report that speaks of one of them is read whole: it is judged as a whole.
+    """
     rows = session.execute(
         _SINCE,
         {
@@ -150,17 +267,34 @@ def any_since(
     return bool(found)
 
 
+_REPORTED = text("""
+SELECT subject AS serial, subject_kind, observed_at, captured_at, received_at, source_kind, grade,
+       said_by, mode, report_id::text AS report, number, facts::text AS facts
+FROM statements
+WHERE license_id = :license AND superseded_at IS NULL AND facts ?| CAST(:facts AS text[])
+ORDER BY observed_at, subject COLLATE "C", report_id, number
+""")
+
+
+def reported(session: Session, license_id: int, facts: Iterable[str]) -> list[Statement[Any]]:
+    """Read what reports stated on a license of any of these facts; readings are left out."""
+    names = sorted(facts)
+    if not names:
+        return []
+    rows = session.execute(_REPORTED, {"license": license_id, "facts": array(names)})
+    return [_statement(row, Subject(row.subject_kind, row.serial)) for row in rows]
+
+
 def _statement(row: Any, subject: Subject) -> Statement[Any]:
     """Dress a stored row as a statement."""
     if row.report is None:
         id = reading_id(subject.reference, row.observed_at.isoformat())
     else:
         id = report_statement_id(row.report, row.number)
-    words = catalogue()
     return Statement(
         id=id,
         subject=subject,
-        facts=words.stated(words.facts_of(row.facts)),
+        facts=catalogue().recall(from_json(row.facts)),
         observed_at=row.observed_at,
         captured_at=row.captured_at,
         received_at=row.received_at,

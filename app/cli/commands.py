@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,11 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="Make, list and revoke keys.", rich_markup_mode=None)
 app.add_typer(keys, name="keys")
+sample = typer.Typer(
+    help="Say how many units to sight, draw them from a seed, check a draw. Offline.",
+    rich_markup_mode=None,
+)
+app.add_typer(sample, name="sample")
 
 Party = Annotated[str | None, typer.Option(metavar="REF", help="Reference of the exporter")]
 Parent = Annotated[int | None, typer.Option(hidden=True)]
@@ -248,6 +254,48 @@ def coverage(
 
 
 @app.command()
+def replay(
+    *,
+    kind: Annotated[str, typer.Option(help="The kind of condition to judge by again")],
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day, UTC"),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day, UTC"),
+    ] = None,
+    license: Annotated[str | None, typer.Option(metavar="NUMBER", help="Only this license")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes [default: one a core]")
+    ] = None,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Judge by the kind's next version, in shadow")
+    ] = False,
+    store: Annotated[bool, typer.Option("--store", help="Store what differs")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything")] = False,
+) -> int:
+    """Judge history again by one kind's monitor, and show what differs from what is on record.
+
+    Findings that would appear, vanish or change. Nothing is stored unless --store. Exits with 1 when
+    something differs.
+    """
+    from app import clock
+    from app.cli import replay as again
+
+    wanted = again.wanted_of(
+        kind,
+        license,
+        first.date() if first else None,
+        last.date() if last else None,
+        shadow=shadow,
+    )
+    return again.run(
+        _settings(), wanted, workers=workers, store=store, as_json=as_json, now=clock.now()
+    )
+
+
+@app.command()
 def samples(folder: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> int:
     """Copy the sample files into a folder, to look at and to try."""
     from app.cli import samples as shipped
@@ -302,3 +350,53 @@ def revoke_key(id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
     from app.cli import keys as keyring
 
     return keyring.end(_settings(), id, now=clock.now())
+
+
+@sample.command("size")
+def sample_size(
+    *,
+    units: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many units there are")],
+    missing: Annotated[int, typer.Option(min=1, help="How many may be missing")],
+    probability: Annotated[
+        str, typer.Option(help="Of seeing at least one of them: 0.95, 95% or 19/20")
+    ],
+) -> int:
+    """Print how many units must be sighted, worked out in whole numbers."""
+    from app.cli import sample as sampled
+
+    return sampled.size(units, missing, probability)
+
+
+@sample.command("draw")
+def sample_draw(
+    seed: Annotated[str, typer.Argument(metavar="SEED", help="As the receipt tells it, in hex")],
+    units: Annotated[Path, typer.Argument(metavar="UNITS.csv", help="All serial numbers")],
+    *,
+    size: Annotated[
+        int | None, typer.Option(min=0, help="How many to draw [default: all, in order]")
+    ] = None,
+) -> int:
+    """Print the units that a seed draws from a list, one a line.
+
+    The file has a column `serial`, or one serial number a line.
+    """
+    from app.cli import sample as sampled
+
+    return sampled.draw(seed, units, size)
+
+
+@sample.command("verify")
+def sample_verify(
+    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT.json")],
+    *,
+    commitment: Annotated[
+        str | None, typer.Option(metavar="HEX", help="What you were told before the reveal")
+    ] = None,
+) -> int:
+    """Check a revealed sample: list, size, commitment, and the units drawn.
+
+    Exits with 1 when something does not fit, 2 when the file cannot be read.
+    """
+    from app.cli import sample as sampled
+
+    return sampled.verify(receipt, commitment)

@@ -28,7 +28,19 @@ from app.reports.rules import (
 )
 from app.reports.schemas import ReportIn, StatementIn
 from app.shipments.schemas import ShipmentIn
-from monitors import Case, Grade, Line, Need, Party, Source, Statement, Subject, Unit, catalogue
+from monitors import (
+    Case,
+    Grade,
+    Line,
+    Need,
+    Party,
+    Source,
+    Statement,
+    StateSpan,
+    Subject,
+    Unit,
+    catalogue,
+)
 
 UNKNOWN_LINE = 0
 
@@ -92,7 +104,9 @@ def papers_of(license: LicenseIn) -> Papers:
         rulings={
             condition.key: (_ruling(license, number),)
             for number, condition in enumerate(license.conditions)
-        },
+        }
+        | dockets.standing_rulings(_granted(license)),
+        states=(StateSpan(license.state, _granted(license)),),
     )
     return Papers(license, docket)
 
@@ -264,12 +278,14 @@ def unspoken(papers: Papers) -> list[tuple[Ruling, str]]:
     for versions in papers.docket.rulings.values():
         (ruling,) = versions
         monitor = ruling.monitor
-        if monitor.owes is not None:
+        if monitor.standing:
+            continue
+        if monitor.owes is not None or monitor.awaits is not None:
             found.append((ruling, "what is owed by a date is not judged offline"))
         elif Need.LEDGER in monitor.needs and not papers.shipments:
             found.append((ruling, "give what was shipped with --shipments"))
-        elif monitor.fact_names and monitor.fact_names.isdisjoint(stated):
-            names = ", ".join(sorted(monitor.fact_names))
+        elif ruling.facts and ruling.facts.isdisjoint(stated):
+            names = ", ".join(sorted(ruling.facts))
             found.append((ruling, f"nothing here speaks of it ({names})"))
         elif ruling.lines and lines:
             found.append((ruling, "to which line a unit belongs is said by --shipments"))

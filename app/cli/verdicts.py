@@ -26,6 +26,11 @@ class Verdict:
     unspoken: list[dict[str, Any]]
 
 
+def _wording(papers: Papers, condition: int | None) -> str | None:
+    """Give the words of a condition; what a standing monitor finds is written in none."""
+    return None if condition is None else papers.license.conditions[condition].text
+
+
 def of(papers: Papers, now: datetime) -> Verdict:
     """Judge a license."""
     broken, unclear = rules.divided(offline.judge(papers, now))
@@ -66,7 +71,7 @@ def _shown(papers: Papers, group: Sequence[Found]) -> dict[str, Any]:
         "subject": {"kind": finding.subject.kind, "reference": finding.subject.reference},
         "reason": finding.reason,
         "sentence": sentence(last.title, finding.subject, finding),
-        "condition": papers.license.conditions[last.condition_id].text,
+        "condition": _wording(papers, last.condition_id),
         "expected": finding.expected,
         "observed": finding.observed,
         "evidence": [{"id": id, "grade": grades.get(id)} for id in finding.evidence],

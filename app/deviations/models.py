@@ -16,7 +16,8 @@ class Deviation(Base):
     """Something that is suspected not to be as the license demands, until a person decides.
 
     `fingerprint` is license, kind, subject and reason; `episode` counts how often it came back
-    after being closed; the id is made of both, so the same inputs give the same id. `cleared_at`
+    after being closed; the id is made of both, so the same inputs give the same id. What a standing
+    monitor found belongs to no condition. `cleared_at`
     says that what was owed came after all, `withdrawn_at` that its evidence was corrected.
     """
 
@@ -41,7 +42,7 @@ class Deviation(Base):
     severity: Mapped[str]
     title: Mapped[str]
     sentence: Mapped[str]
-    condition_id: Mapped[int] = mapped_column(ForeignKey(Condition.id))
+    condition_id: Mapped[int | None] = mapped_column(ForeignKey(Condition.id))
     alert_id: Mapped[UUID] = mapped_column(ForeignKey(Alert.id))
     first_observed_at: Mapped[datetime]
     last_observed_at: Mapped[datetime]
@@ -52,7 +53,7 @@ class Deviation(Base):
     withdrawn_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
-    condition: Mapped[Condition] = relationship()
+    condition: Mapped[Condition | None] = relationship()
     alert: Mapped[Alert] = relationship()
 
 
@@ -60,7 +61,7 @@ class Occurrence(Base):
     """One time a deviation was found: what was expected, what was observed, on what evidence.
 
     `source` is the statement, filing or obligation that shows it; `digest` hashes everything the
-    monitor was given to find it.
+    monitor was given to find it. `sources` are the grades and authors of the evidence, as "D:NORDLICHT".
     """
 
     __tablename__ = "occurrences"
@@ -69,10 +70,11 @@ class Occurrence(Base):
     deviation_id: Mapped[UUID] = mapped_column(ForeignKey(Deviation.id), primary_key=True)
     source: Mapped[str] = mapped_column(primary_key=True)
     observed_at: Mapped[datetime]
-    condition_id: Mapped[int] = mapped_column(ForeignKey(Condition.id))
+    condition_id: Mapped[int | None] = mapped_column(ForeignKey(Condition.id))
     monitor_version: Mapped[int]
     severity: Mapped[str]
     grade: Mapped[str | None]
+    sources: Mapped[list[Any]] = mapped_column(server_default="[]")
     expected: Mapped[str]
     observed: Mapped[str]
     sentence: Mapped[str]

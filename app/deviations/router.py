@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.access.router import Reader
 from app.database import SessionDep
-from app.deviations import service
+from app.deviations import rules, service
 from app.deviations.models import Deviation, Occurrence
 from app.deviations.schemas import (
     ConditionRef,
@@ -17,6 +17,7 @@ from app.deviations.schemas import (
     DeviationSummary,
     EvidenceOut,
     OccurrenceOut,
+    SourceOut,
     State,
 )
 from app.errors import Invalid
@@ -70,23 +71,29 @@ def show(session: Session, deviation: Deviation, occurrences: Sequence[Occurrenc
     """Show a deviation whole; it speaks with its latest standing occurrence."""
     standing = [one for one in occurrences if one.withdrawn_at is None] or list(occurrences)
     latest = standing[0]
-    versions = {row.id: row for row in _conditions(session, occurrences)}
-    condition = versions[latest.condition_id]
+    versions: dict[int | None, Condition] = {
+        row.id: row for row in _conditions(session, occurrences)
+    }
+    condition = versions.get(latest.condition_id)
+    sources = service.sources(session, deviation.id)
     return DeviationOut(
         **DeviationSummary.model_validate(deviation).model_dump(),
         episode=deviation.episode,
-        condition=ConditionRef.model_validate(condition),
+        condition=ConditionRef.model_validate(condition) if condition else None,
+        sources=[SourceOut(grade=grade, by=by) for grade, by in sources],
+        conclusive=rules.conclusive(sources),
+        lacking=rules.lacking(sources),
         expected=latest.expected,
         observed=latest.observed,
         evidence=_evidence(latest),
         missing=latest.missing,
         clears=latest.clears,
-        history=[_show(one, versions[one.condition_id]) for one in occurrences],
+        history=[_show(one, versions.get(one.condition_id)) for one in occurrences],
     )
 
 
 def _conditions(session: Session, occurrences: Sequence[Occurrence]) -> list[Condition]:
-    ids = {one.condition_id for one in occurrences}
+    ids = {one.condition_id for one in occurrences if one.condition_id is not None}
     return [row for row in (session.get(Condition, id) for id in sorted(ids)) if row is not None]
 
 
@@ -94,14 +101,14 @@ def _evidence(one: Occurrence) -> list[EvidenceOut]:
     return [EvidenceOut(id=id, grade=one.grade) for id in one.evidence]
 
 
-def _show(one: Occurrence, condition: Condition) -> OccurrenceOut:
+def _show(one: Occurrence, condition: Condition | None) -> OccurrenceOut:
     return OccurrenceOut(
         source=one.source,
         observed_at=one.observed_at,
         sentence=one.sentence,
         expected=one.expected,
         observed=one.observed,
-        condition_version=condition.version,
+        condition_version=condition.version if condition else None,
         monitor_version=one.monitor_version,
         severity=Severity(one.severity),
         evidence=_evidence(one),

@@ -13,19 +13,25 @@ WEAK = frozenset({Grade.E, Grade.F})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding with everything a deviation must name about it."""
+    """A finding with everything a deviation must name about it.
+
+    `sources` are the grade and the author of each piece of evidence. What a monitor found in shadow
+    becomes no deviation.
+    """
 
     license_id: int
     license: str
     exporter: str
     country: str
-    condition_id: int
+    condition_id: int | None
     kind: str
     title: str
     monitor_version: int
     severity: Severity
     finding: Finding
     digest: str
+    sources: tuple[tuple[str, str], ...] = ()
+    shadow: bool = False
 
     @property
     def source(self) -> str:
@@ -62,6 +68,25 @@ def weighed(weights: Iterable[tuple[Severity, Grade | None]], *, episode: int) -
     if all(grade in WEAK for _, grade in pairs):
         worst = min(worst, STEPS.index(Severity.MODERATE))
     return STEPS[worst]
+
+
+def conclusive(sources: Iterable[tuple[str, str]]) -> bool:
+    """Whether evidence is enough to conclude: one of grade A, or two independent sources.
+
+    Sources are independent when different parties speak; an anonymous one counts for nothing.
+    """
+    pairs = [(grade, by) for grade, by in sources if grade != Grade.F]
+    return any(grade == Grade.A for grade, _ in pairs) or len({by for _, by in pairs}) > 1
+
+
+def lacking(sources: Iterable[tuple[str, str]]) -> str | None:
+    """Say which further evidence a conclusion needs, or nothing when there is enough."""
+    pairs = sorted(set(sources))
+    if conclusive(pairs):
+        return None
+    known = ", ".join(sorted({by for grade, by in pairs if grade != Grade.F}))
+    beside = f"independent of {known}" if known else "with a name"
+    return f"an inspection by the authority (grade A), or another source {beside}"
 
 
 def sentence(title: str, subject: Subject, finding: Finding) -> str:

@@ -41,7 +41,7 @@ class DeviationSummary(Out):
 
 
 class EvidenceOut(Out):
-    """A piece of evidence and its grade."""
+    """A piece of evidence and the grade of what it was found by."""
 
     id: str
     grade: str | None
@@ -55,7 +55,7 @@ class OccurrenceOut(Out):
     sentence: str
     expected: str
     observed: str
-    condition_version: int
+    condition_version: int | None
     monitor_version: int
     severity: Severity
     evidence: list[EvidenceOut]
@@ -64,6 +64,13 @@ class OccurrenceOut(Out):
     recorded_at: Moment
     cleared_at: Moment | None
     withdrawn_at: Moment | None
+
+
+class SourceOut(Out):
+    """Who shows it, and how much that is worth."""
+
+    grade: str
+    by: str
 
 
 class ConditionRef(Out):
@@ -77,10 +84,17 @@ class ConditionRef(Out):
 
 
 class DeviationOut(DeviationSummary):
-    """A deviation explained: what was expected and observed, on what evidence, what clears it."""
+    """A deviation explained: what was expected and observed, on what evidence, what clears it.
+
+    `condition` is null for what a standing monitor found. A conclusion needs one source of grade A
+    or two independent ones: `conclusive` says whether there are, `lacking` what else it takes.
+    """
 
     episode: int
-    condition: ConditionRef
+    condition: ConditionRef | None
+    sources: list[SourceOut]
+    conclusive: bool
+    lacking: str | None
     expected: str
     observed: str
     evidence: list[EvidenceOut]

@@ -172,6 +172,7 @@ def _occurrence(id: UUID, one: Found, now: datetime) -> dict[str, Any]:
         "monitor_version": one.monitor_version,
         "severity": one.own_severity,
         "grade": finding.grade,
+        "sources": [f"{grade}:{by}" for grade, by in one.sources],
         "expected": finding.expected,
         "observed": finding.observed,
         "sentence": rules.sentence(one.title, finding.subject, finding),
@@ -201,6 +202,42 @@ def withdraw(session: Session, pairs: Sequence[tuple[UUID, str]], *, now: dateti
     rows = session.scalars(select(Deviation).where(Deviation.id.in_(ids))).all()
     refresh(session, rows, fresh=set(), now=now)
     return sorted(ids)
+
+
+def clear(session: Session, pairs: Sequence[tuple[UUID, str]], *, now: datetime) -> None:
+    """Mark occurrences as over: what is on file no longer shows them; that it did stays."""
+    if not pairs:
+        return
+    session.execute(
+        update(Occurrence)
+        .where(
+            tuple_(Occurrence.deviation_id, Occurrence.source).in_(pairs),
+            Occurrence.withdrawn_at.is_(None),
+            Occurrence.cleared_at.is_(None),
+        )
+        .values(cleared_at=now)
+    )
+    ids = {id for id, _ in pairs}
+    rows = session.scalars(select(Deviation).where(Deviation.id.in_(ids))).all()
+    refresh(session, rows, fresh=set(), now=now)
+
+
+def standing_of(
+    session: Session, license_id: int, kinds: set[str]
+) -> list[tuple[UUID, str, bytes]]:
+    """List occurrences of kinds that neither cleared nor were withdrawn: id, source, fingerprint."""
+    rows = session.execute(
+        select(Occurrence.deviation_id, Occurrence.source, Deviation.fingerprint)
+        .join(Deviation, Deviation.id == Occurrence.deviation_id)
+        .where(
+            Deviation.license_id == license_id,
+            Deviation.kind.in_(kinds),
+            Occurrence.withdrawn_at.is_(None),
+            Occurrence.cleared_at.is_(None),
+        )
+        .order_by(Occurrence.deviation_id, Occurrence.source)
+    )
+    return [(id, source, fingerprint) for id, source, fingerprint in rows]
 
 
 def refresh(
@@ -385,6 +422,17 @@ def read(session: Session, id: UUID, *, party: str | None) -> Deviation:
     if row is None or (party is not None and row.exporter != party):
         raise DeviationUnknown(f"There is no deviation {id} here.")
     return row
+
+
+def sources(session: Session, id: UUID) -> list[tuple[str, str]]:
+    """List who shows a deviation: the grade and the author of each standing piece of evidence."""
+    rows = session.scalars(
+        select(func.jsonb_array_elements_text(Occurrence.sources))
+        .where(Occurrence.deviation_id == id, Occurrence.withdrawn_at.is_(None))
+        .distinct()
+    )
+    pairs = (row.partition(":") for row in rows)
+    return sorted((grade, by) for grade, _, by in pairs)
 
 
 def occurrences(session: Session, id: UUID, *, limit: int) -> list[Occurrence]:

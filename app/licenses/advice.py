@@ -47,6 +47,11 @@ class Clause:
         return self.monitor.title.lower()
 
     @property
+    def facts(self) -> frozenset[str]:
+        """The facts it reads."""
+        return self.monitor.facts_read(self.condition.terms)
+
+    @property
     def covered(self) -> list[LineIn]:
         """The lines of the license it is about."""
         lines = self.license.lines if self.license else []

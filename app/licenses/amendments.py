@@ -82,6 +82,7 @@ def approve(session: Session, number: str, id: int, *, actor: Actor, now: dateti
         now=now,
     )
     _end_conditions(session, license, amendment, row, now)
+    license.delivered_when = amendment.delivered_when or license.delivered_when
     license.revision += 1
     service.attend(license, min([amendment.effective_from, *_starts(amendment)]))
     _tell_amendment(session, license, row, "approved", actor, now)

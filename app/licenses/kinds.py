@@ -12,7 +12,12 @@ router = APIRouter(prefix="/v1", tags=["condition types"])
 
 
 class ConditionType(BaseModel):
-    """A kind of condition: what it means, its terms and facts, how it is checked on site."""
+    """A kind of condition: what it means, its terms and facts, how it is checked on site.
+
+    A `standing` kind applies to every license without being written on it. Nothing more may be
+    shipped while one that `blocks_release` is broken or not assessable. `shadow_version` judges
+    beside the present version, without anybody being told.
+    """
 
     kind: str
     title: str
@@ -21,6 +26,9 @@ class ConditionType(BaseModel):
     severity: Severity
     terms: dict[str, Any]
     facts: list[str]
+    standing: bool
+    blocks_release: bool
+    shadow_version: int | None
     how_to_check: str
     what_to_see: str
 
@@ -43,6 +51,7 @@ def condition_types() -> list[ConditionType]:
 
 
 def _show_type(monitor: Monitor) -> ConditionType:
+    shadow = catalogue().shadows.get(monitor.kind)
     return ConditionType(
         kind=monitor.kind,
         title=monitor.title,
@@ -51,6 +60,9 @@ def _show_type(monitor: Monitor) -> ConditionType:
         severity=monitor.severity,
         terms=monitor.terms.model_json_schema(),
         facts=sorted(monitor.fact_names),
+        standing=monitor.standing,
+        blocks_release=monitor.blocks_release,
+        shadow_version=shadow.version if shadow else None,
         how_to_check=monitor.how_to_check,
         what_to_see=monitor.what_to_see,
     )

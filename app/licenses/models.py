@@ -36,6 +36,7 @@ class License(Base):
     destination_countries: Mapped[list[str]] = mapped_column(ARRAY(Text))
     humanitarian_track: Mapped[bool]
     time_zone: Mapped[str]
+    delivered_when: Mapped[str] = mapped_column(server_default="arrival")
     decision_rationale: Mapped[str | None]
     revision: Mapped[int] = mapped_column(default=1)
     attend_from: Mapped[datetime | None]

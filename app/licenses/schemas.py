@@ -35,6 +35,8 @@ ConditionSource = Literal[
 Modality = Literal[
     "face", "finger", "iris", "voice", "gait", "palm", "vein", "dna", "multimodal", "other"
 ]
+Milestone = Literal["arrival", "receipt_signed", "customs_cleared", "installed"]
+"""What must have happened for goods to count as delivered. Each license has one definition."""
 
 
 def _known_zone(name: str) -> str:
@@ -101,7 +103,7 @@ if TYPE_CHECKING:
     AnyCondition = ConditionBase
 else:
     AnyCondition = Annotated[
-        reduce(or_, [_condition_model(kind) for kind in catalogue().monitors]),
+        reduce(or_, [_condition_model(kind) for kind in catalogue().written]),
         Field(discriminator="kind"),
     ]
 
@@ -117,6 +119,9 @@ class LicenseIn(Strict):
     destination_countries: Annotated[list[CountryCode], Field(min_length=1, max_length=50)]
     humanitarian_track: bool = False
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    delivered_when: Milestone = Field(
+        default="arrival", description="What must have happened for goods to count as delivered"
+    )
     state: Literal["draft", "issued"] = "issued"
     parties: Annotated[list[LicensePartyIn], Field(max_length=200)] = []
     sites: Annotated[list[SiteIn], Field(max_length=2000)] = []
@@ -169,11 +174,17 @@ class AmendmentIn(Strict):
     ends: Annotated[list[Code], Field(max_length=200)] = Field(
         default=[], description="Keys of conditions that end at `effective_from`"
     )
+    delivered_when: Milestone | None = Field(
+        default=None,
+        description="Another definition of delivered; it holds for all shipments once approved",
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> "AmendmentIn":
-        if not self.conditions and not self.ends:
-            raise ValueError("give new conditions, or conditions that end")
+        if not self.conditions and not self.ends and self.delivered_when is None:
+            raise ValueError(
+                "give new conditions, conditions that end, or when goods are delivered"
+            )
         return self
 
 
@@ -261,6 +272,7 @@ class LicenseOut(LicenseSummary):
 
     humanitarian_track: bool
     time_zone: str
+    delivered_when: str
     tier_reason: str
     tier_review_on: date
     parties: list[PartyOut]
@@ -284,6 +296,7 @@ class AmendmentOut(Out):
     approved_at: Moment | None
     conditions: list[Any]
     ends: list[str]
+    delivered_when: str | None
 
 
 def start_of(day: date, zone: Any) -> datetime:

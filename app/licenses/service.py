@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, cast, func, insert, select
+from sqlalchemy import Date, cast, func, insert, select, text
 from sqlalchemy.orm import Session, selectinload
 
 from app import journal
@@ -101,6 +101,7 @@ def _row(license: LicenseIn, now: datetime) -> License:
         destination_countries=license.destination_countries,
         humanitarian_track=license.humanitarian_track,
         time_zone=license.time_zone,
+        delivered_when=license.delivered_when,
         decision_rationale=license.decision_rationale,
         attend_from=now,
         created_at=now,
@@ -299,7 +300,7 @@ def change_state(
     _enter(session, license, state, ground, effective_on, actor, now)
     license.state = state
     license.revision += 1
-    attend(license, now)
+    attend(license, min(now, start_of(effective_on, ZoneInfo(license.time_zone))))
     journal.append(
         session,
         actor=actor.name,
@@ -314,6 +315,34 @@ def change_state(
 def attend(license: License, since: datetime) -> None:
     """Note that a change waits for its consequences, from a time on."""
     license.attend_from = min(filter(None, [license.attend_from, since]))
+
+
+def attend_soon(session: Session, license_id: int, since: datetime) -> None:
+    """Note the same of a license the caller holds without having read it."""
+    session.execute(_ATTEND_ONE, {"license": license_id, "since": since})
+
+
+_ATTEND_ONE = text("""
+UPDATE licenses SET attend_from = least(attend_from, :since) WHERE id = :license
+""")
+_ATTEND_ALL = text("""
+WITH held AS MATERIALIZED (
+    SELECT id FROM licenses
+    WHERE id IN (SELECT l.license_id FROM license_parties l JOIN parties p ON p.id = l.party_id
+                 WHERE p.reference = :party)
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE licenses SET attend_from = least(attend_from, :since) FROM held WHERE licenses.id = held.id
+""")
+
+
+def attend_all_of(session: Session, party: str, since: datetime) -> None:
+    """Note on every license that a party stands on, in any role, that a change waits.
+
+    They are held in order of id, so that two that change the same licenses cannot wait for each
+    other, and none is loaded: a party may stand on very many.
+    """
+    session.execute(_ATTEND_ALL, {"party": party, "since": since})
 
 
 def to_lapse(session: Session, *, now: datetime, limit: int) -> list[str]:

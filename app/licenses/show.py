@@ -34,6 +34,7 @@ def show(license: License, now: datetime) -> LicenseOut:
         **LicenseSummary.model_validate(license).model_dump(),
         humanitarian_track=license.humanitarian_track,
         time_zone=license.time_zone,
+        delivered_when=license.delivered_when,
         tier_reason=license.tier_reason,
         tier_review_on=license.tier_review_on,
         parties=[
@@ -114,4 +115,5 @@ def show_amendment(number: str, row: Amendment) -> AmendmentOut:
         approved_at=row.approved_at,
         conditions=row.conditions[0]["conditions"],
         ends=row.conditions[0]["ends"],
+        delivered_when=row.conditions[0].get("delivered_when"),
     )

@@ -8,14 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from app.licenses.advice import Advice, Clause, spoken
 from app.licenses.schemas import LineIn
-from monitors import Catalogue, Need
-
-UNDELIVERED: Mapping[Need, str] = {
-    Need.DOCUMENTS: "documents (certificates, assessments, proofs of delivery)",
-    Need.SCREENING: "hits of screening parties against published lists",
-    Need.CUSTODY: "custody events of units changing hands",
-}
-"""What monitors may ask for and no part of the product hands to them yet."""
+from monitors import Catalogue
 
 UNCOUNTED = frozenset(
     {"kg", "kgm", "g", "grm", "mg", "t", "tne", "lb", "l", "ltr", "ml", "m", "mtr", "km", "m2"}
@@ -39,12 +32,11 @@ def counted(line: LineIn) -> bool:
 
 def of_condition(clause: Clause, words: Catalogue) -> Iterator[Advice]:
     """Find what no available source can verify."""
-    yield from _inputs(clause)
     yield from _required(clause, words)
     if clause.license is None:
         return
     there = _subjects(clause)
-    facts = {name: set(words.facts[name].scopes) for name in sorted(clause.monitor.fact_names)}
+    facts = {name: set(words.facts[name].scopes) for name in sorted(clause.facts)}
     mute = [name for name, scopes in facts.items() if not scopes & there]
     owed_by_units = _awaits_units(clause) and "unit" not in there
     if owed_by_units or (mute and len(mute) == len(facts)):
@@ -71,23 +63,6 @@ def _subjects(clause: Clause) -> set[str]:
 def _awaits_units(clause: Clause) -> bool:
     owes = clause.monitor.owes
     return owes is not None and owes(clause.condition.terms).per == "unit"
-
-
-def _inputs(clause: Clause) -> Iterator[Advice]:
-    """Say what its monitor needs and is not handed to it."""
-    lacking = [UNDELIVERED[need] for need in sorted(clause.monitor.needs) if need in UNDELIVERED]
-    if not lacking:
-        return
-    alone = not clause.monitor.fact_names
-    yield clause.say(
-        "error" if alone else "warning",
-        "input_not_delivered",
-        "/kind",
-        f"The {clause.name} is judged by {'; '.join(lacking)}, which nobody can file here yet"
-        f"{'.' if alone else '; only its facts are judged.'}",
-        "Grant it if it must be granted, and plan to check it by hand: here it stays without a "
-        "verdict.",
-    )
 
 
 def _required(clause: Clause, words: Catalogue) -> Iterator[Advice]:

@@ -3,6 +3,7 @@
 Two axes of time: what was true at `as_of`, as it was known at `known_at`.
 """
 
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,8 +13,10 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.access.router import Reader
+from app.access.rules import Actor
 from app.assessments import compliance, dockets, standing
-from app.assessments.compliance import Asked, File
+from app.assessments.archive import File
+from app.assessments.compliance import Asked
 from app.assessments.hindsight import Then
 from app.assessments.standing import Hearing, Standing, Stood
 from app.clock import Now
@@ -23,7 +26,7 @@ from app.licenses import service as licenses
 from app.licenses.models import License
 from app.obligations import owing, record
 from app.wire import Moment, Out, problems
-from monitors import Grade
+from monitors import Grade, catalogue
 
 router = APIRouter(prefix="/v1/licenses", tags=["compliance"])
 
@@ -113,7 +116,7 @@ def read(
     """Say of each condition whether it was kept, broken or not assessable, and by what evidence."""
     then = _moment(as_of, known_at, now)
     license = licenses.read(session, number, party=reader.reads_only)
-    stood = stand(session, license, then)
+    stood = stand(session, license, then, shown_to(reader))
     return ComplianceOut(
         license=license.number,
         tier=license.tier,
@@ -122,6 +125,13 @@ def read(
         counts=_counts([one.answer for one in stood]),
         conditions=stood,
     )
+
+
+def shown_to(reader: Actor) -> frozenset[str]:
+    """Name the kinds a reader may see: confidential ones are for the authority alone."""
+    words = catalogue()
+    hidden = words.confidential if reader.reads_only else ()
+    return frozenset(words.monitors) - frozenset(hidden)
 
 
 def _moment(as_of: datetime | None, known_at: datetime | None, now: datetime) -> Then:
@@ -133,11 +143,18 @@ def _moment(as_of: datetime | None, known_at: datetime | None, now: datetime) ->
     return Then(**moments, past=moments["known_at"] < now)
 
 
-def stand(session: Session, license: License, then: Then) -> list[ConditionStandingOut]:
-    """Say how every condition in force stood."""
+def stand(
+    session: Session, license: License, then: Then, kinds: Container[str] | None = None
+) -> list[ConditionStandingOut]:
+    """Say how every condition in force stood, or those of some kinds."""
     docket = dockets.one(session, license)
-    asked = compliance.asked(session, docket, then)
+    asked = [
+        one
+        for one in compliance.asked(session, docket, then)
+        if kinds is None or one.ruling.kind in kinds
+    ]
     file = File(session, docket, [one.ruling for one in asked], then)
+    file.excused = owing.excused(session, docket.license_id, then)
     return [_stand(session, file, one, license.tier) for one in asked]
 
 
@@ -145,14 +162,12 @@ def _stand(session: Session, file: File, asked: Asked, tier: int) -> ConditionSt
     """Say how one condition stood: by its duty, and by what was said or drawn."""
     ruling = asked.ruling
     duty = record.duty_of(ruling)
-    heard, owed = compliance.hearing(file, ruling), None
+    heard = compliance.hearing(file, ruling)
+    owed: Sequence[datetime] | None = heard.due
     if duty is not None:
         owes = owing.owing(session, file, ruling, duty)
         heard, owed = _together(heard, owes.hearing), owes.due
     stood = standing.fold(heard)
-    undelivered = standing.uncheckable(ruling.monitor)
-    if undelivered:
-        stood = standing.not_answered(stood, undelivered)
     due = standing.next_due(
         tier=tier,
         in_force_from=ruling.effective_from,

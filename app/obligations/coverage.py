@@ -39,13 +39,14 @@ class Source(StrEnum):
     READINGS = "readings"
     REPORTS = "reports"
     LEDGER = "ledger"
+    FILE = "file"
     NOBODY = "nobody"
 
 
 _COUNTED = text("""
 WITH kinds AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(CAST(:kinds AS jsonb))
-             AS k(kind text, source text, duty boolean, facts text[])
+             AS k(kind text, source text, duty boolean, awaits boolean, facts text[])
 ), chosen AS MATERIALIZED (
     SELECT id, tier, destination_countries AS countries FROM licenses
     WHERE state NOT IN ('draft', 'cancelled')
@@ -59,7 +60,7 @@ WITH kinds AS MATERIALIZED (
     WHERE c.effective_from <= :now AND (CAST(:kind AS text) IS NULL OR c.kind = :kind)
     ORDER BY c.license_id, c.key, c.version DESC
 ), force AS MATERIALIZED (
-    SELECT b.license_id, b.key, b.kind, b.effective_from, k.source, k.duty, k.facts
+    SELECT b.license_id, b.key, b.kind, b.effective_from, k.source, k.duty, k.awaits, k.facts
     FROM begun b JOIN kinds k ON k.kind = b.kind
     WHERE b.effective_to IS NULL OR b.effective_to > :now
 ), heard AS MATERIALIZED (
@@ -97,6 +98,11 @@ WITH kinds AS MATERIALIZED (
     UNION ALL
     SELECT f.license_id, f.key, e.recorded_at, 'E'
     FROM force f JOIN ledger_entries e ON e.license_id = f.license_id WHERE f.source = 'ledger'
+    UNION ALL
+    SELECT f.license_id, f.key, coalesce(o.met_at, o.awaited_from), 'E'
+    FROM force f JOIN obligations o ON o.license_id = f.license_id AND o.key = f.key
+    WHERE f.awaits AND o.what = 'file'
+      AND (o.met_at IS NOT NULL OR o.awaited_from > f.effective_from)
 ), best AS (
     SELECT DISTINCT ON (license_id, key) license_id, key, observed_at, grade FROM told
     ORDER BY license_id, key, observed_at DESC, grade
@@ -203,7 +209,8 @@ def _rows(session: Session, wanted: Wanted, now: datetime) -> Sequence[Any]:
         {
             "kind": kind,
             "source": source_of(monitor),
-            "duty": monitor.owes is not None,
+            "duty": monitor.owes is not None or monitor.awaits is not None,
+            "awaits": monitor.awaits is not None,
             "facts": sorted(standing.relevant(monitor)),
         }
         for kind, monitor in catalogue().monitors.items()
@@ -221,12 +228,14 @@ def _rows(session: Session, wanted: Wanted, now: datetime) -> Sequence[Any]:
 
 def source_of(monitor: Monitor) -> Source:
     """Say where what verifies a kind comes from."""
-    if standing.uncheckable(monitor):
-        return Source.NOBODY
     if Need.LEDGER in monitor.needs:
         return Source.LEDGER
     if standing.relevant(monitor):
         return Source.FACTS
+    if monitor.awaits is not None:
+        return Source.FILE
+    if monitor.reads is not None:
+        return Source.READINGS
     if monitor.owes is None:
         return Source.NOBODY
     return Source.REPORTS if Need.FILINGS in monitor.needs else Source.READINGS
@@ -236,10 +245,7 @@ def why_not(monitor: Monitor) -> str | None:
     """Say why a kind can never be checked; None if it can."""
     if source_of(monitor) is not Source.NOBODY:
         return None
-    undelivered = ", ".join(standing.uncheckable(monitor))
-    return (
-        f"needs {undelivered}, which nobody delivers yet" if undelivered else "no source tells it"
-    )
+    return "no source tells it"
 
 
 def _by(rows: Iterable[Any], names: Callable[[Any], Iterable[str]]) -> dict[str, Counted]:

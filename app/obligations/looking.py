@@ -13,14 +13,15 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.assessments import dockets
+from app.assessments import custody, dockets, strangers
 from app.assessments import service as assessments
 from app.assessments.models import Reading
-from app.assessments.rules import Docket
+from app.assessments.rules import Docket, Ruling
 from app.database import Sessions
 from app.licenses.models import License
 from app.licenses.rules import in_force
-from app.obligations import planning, record, rules
+from app.obligations import awaiting, climbing, ending, planning, record, rules
+from app.obligations.awaiting import FILE
 from app.obligations.models import Obligation
 from app.obligations.rules import Deadline, State
 from monitors import Duty
@@ -43,8 +44,14 @@ def attend(session: Session, license: License, *, now: datetime) -> None:
     since, license.attend_from = license.attend_from, None
     session.flush()
     docket = dockets.one(session, license)
-    planning.plan(session, license, docket, now=now)
-    assessments.judge_ledger(session, license, docket, now=now)
+    look_at_licenses(session, {license.id: docket}, now=now)
+    gone = ending.gone(session, license)
+    ending.end(session, docket, gone, now=now)
+    planning.plan(session, license, docket, now=now, gone=gone)
+    custody.adopt(session, docket, now=now)
+    strangers.recognize(session, docket, now=now)
+    assessments.judge_file(session, docket, now=now)
+    awaiting.follow(session, license, docket, since=since, now=now, over=gone.over)
     if since < now:
         assessments.rejudge(session, docket, since=since, now=now, only_listening=False)
     starts = [one.effective_from for versions in docket.rulings.values() for one in versions]
@@ -72,10 +79,14 @@ def look(session: Session, row: Obligation, docket: Docket, *, now: datetime) ->
     """Look at one obligation: move it on if it was heard of, else let it climb to where it is."""
     ruling = in_force(docket.rulings.get(row.key, ()), row.due_at)
     duty = record.duty_of(ruling)
-    if ruling is None or duty is None:
-        record.settle(row, State.WAIVED, now)
+    if ruling is None or (duty is None and row.what != FILE):
+        record.settle(row, State.WAIVED, now, planning.OVERRULED)
+        session.flush()
+        record.tell(session, row, docket, now)
         return
-    if row.what == "reading":
+    if row.what == FILE:
+        ruling = record.asked_by(docket, row)
+    elif duty is not None and row.what == "reading":
         _hear_readings(session, row, duty, now)
     else:
         license = session.get_one(License, row.license_id)
@@ -83,12 +94,27 @@ def look(session: Session, row: Obligation, docket: Docket, *, now: datetime) ->
         if row.settled_at is not None:
             return
         ruling = record.asked_by(docket, row)
+    if record.excused(row, now):
+        row.state, row.next_look_at = State.WAIVED, row.waived_until
+    else:
+        _climb(session, row, docket, ruling, now)
+
+
+def _climb(
+    session: Session, row: Obligation, docket: Docket, ruling: Ruling, now: datetime
+) -> None:
+    """Let an obligation climb to where it is now, and draw what follows."""
     deadline = Deadline(row.due_at, row.grace_until, row.slot)
     before, row.state = row.state, rules.state_at(deadline, now)
-    row.next_look_at = rules.next_look(deadline, now)
+    climbed = climbing.climb(session, row, docket, ruling, now=now)
+    looks = (rules.next_look(deadline, now), climbed.next_at)
+    row.next_look_at = min((at for at in looks if at is not None), default=None)
+    row.changed_at = now if row.state != before else row.changed_at
     session.flush()
-    if row.state != before and State.OVERDUE in {row.state, before}:
+    if row.state != before and not {State.OVERDUE, State.WAIVED}.isdisjoint({row.state, before}):
         record.tell(session, row, docket, now)
+    elif climbed.told is not None:
+        record.tell(session, row, docket, now, climbing.word(climbed.told))
     if row.state == State.OVERDUE:
         assessments.judge_obligations(
             session, docket, ruling, obligations=[record.owed(row)], now=now
@@ -110,7 +136,7 @@ def _hear_readings(session: Session, row: Obligation, duty: Duty, now: datetime)
     row.last_heard_at = newest or row.last_heard_at
     since = max(row.last_heard_at or row.awaited_from, row.awaited_from)
     deadline = rules.after_silence(duty, since)
-    row.due_at, row.grace_until = deadline.due_at, deadline.grace_until
+    record.move(row, deadline, now)
 
 
 def due(session: Session, *, now: datetime, limit: int = AT_ONCE) -> list[tuple[UUID, int]]:
@@ -150,7 +176,9 @@ def _put_off(sessions: Sessions, id: UUID, error: Exception, now: datetime) -> N
     _log.error("look_failed", obligation=str(id), exc_info=error)
     with sessions() as session:
         session.execute(
-            update(Obligation).where(Obligation.id == id).values(next_look_at=now + PUT_OFF)
+            update(Obligation)
+            .where(Obligation.id == id, Obligation.settled_at.is_(None))
+            .values(next_look_at=now + PUT_OFF)
         )
         session.commit()
 
@@ -179,12 +207,23 @@ def _look_alone(session: Session, id: UUID, license_id: int, now: datetime) -> i
 
 
 def attend_around(sessions: Sessions, *, now: datetime, limit: int = AT_ONCE) -> int:
-    """Draw the consequences of changed licenses, one transaction each."""
+    """Draw the consequences of changed licenses, one transaction each.
+
+    What their monitors see of them is fetched for all of them together.
+    """
     with sessions() as session:
-        waiting = session.scalars(
-            select(License.id).where(License.attend_from <= now).order_by(License.id).limit(limit)
-        ).all()
-    for license_id in waiting:
+        waiting = [
+            (id, revision)
+            for id, revision in session.execute(
+                select(License.id, License.revision)
+                .where(License.attend_from <= now)
+                .order_by(License.id)
+                .limit(limit)
+            )
+        ]
+        if waiting:
+            dockets.load(session, waiting)
+    for license_id, _ in waiting:
         try:
             _attend_alone(sessions, license_id, now)
         except DBAPIError:

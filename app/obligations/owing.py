@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from app.assessments import dispositions, standing
 from app.assessments import rules as judging
-from app.assessments import standing
-from app.assessments.compliance import File
+from app.assessments.archive import File
+from app.assessments.dispositions import Disposition
+from app.assessments.hindsight import Then
 from app.assessments.rules import Ruling
 from app.assessments.standing import Evidence, Hearing
 from app.obligations import record, rules
-from app.obligations.models import Obligation
+from app.obligations.models import Obligation, Waiver
 from app.obligations.rules import PERIODIC, State
 from monitors import Duty, Filing, Finding, Grade, Source, Subject
 from monitors import Obligation as Owed
@@ -35,17 +37,49 @@ class Owing:
 def owing(session: Session, file: File, ruling: Ruling, duty: Duty) -> Owing:
     """Say how a duty stood."""
     if duty.what == "reading":
-        return _readings(file, ruling, duty)
+        return _readings(session, file, ruling, duty)
     return _reports(session, file, ruling)
 
 
-def _readings(file: File, ruling: Ruling, duty: Duty) -> Owing:
+def excused(
+    session: Session, license_id: int, then: Then
+) -> dict[str, frozenset[tuple[Subject, str]]]:
+    """Say what nobody asked for at `as_of` because of a waiver approved by then, by condition."""
+    rows = session.execute(
+        select(Obligation.key, Obligation.subject_kind, Obligation.subject, Obligation.item)
+        .join(Waiver, Waiver.obligation_id == Obligation.id)
+        .where(
+            Obligation.license_id == license_id,
+            Obligation.what != "report",
+            Waiver.approved_at <= min(then.as_of, then.known_at),
+            Waiver.expires_at > then.as_of,
+        )
+    )
+    found: dict[str, set[tuple[Subject, str]]] = {}
+    for key, kind, subject, item in rows:
+        found.setdefault(key, set()).add((Subject(kind, subject), item))  # type: ignore[arg-type]
+    return {key: frozenset(named) for key, named in found.items()}
+
+
+def _gone(session: Session, file: File) -> dict[str, Disposition]:
+    """Name the units that nobody needs to hear any more, as far as was known."""
+    then = file.then
+    return dispositions.final_of(
+        session, file.docket.license_id, as_of=then.as_of, known_at=then.known_at
+    )
+
+
+def _readings(session: Session, file: File, ruling: Ruling, duty: Duty) -> Owing:
     """Await every unit from when it was on file, and hear it at its newest reading."""
     on_file, newest = file.units_on_file[1], file.heard.newest
+    excused = file.excused.get(ruling.key, frozenset())
+    gone = _gone(session, file)
     awaited: list[Owed] = []
     basis: dict[Subject, tuple[Evidence, ...]] = {}
     for serial in file.units_of(ruling):
         subject, last = Subject("unit", serial), newest.get(serial)
+        if serial in gone:
+            continue
         since = max(on_file[serial], ruling.effective_from)
         if last is not None:
             basis[subject] = (standing.evidence_of(last),)
@@ -63,7 +97,9 @@ def _readings(file: File, ruling: Ruling, duty: Duty) -> Owing:
         )
     hearing = Hearing(
         basis=basis,
-        findings=_found(file, ruling, awaited, ()),
+        findings=_found(
+            file, ruling, [one for one in awaited if (one.subject, "") not in excused], ()
+        ),
         silent=[one.subject for one in awaited if one.subject not in basis],
     )
     return Owing(hearing, [one.due_at for one in awaited])
@@ -97,8 +133,13 @@ def _reports(session: Session, file: File, ruling: Ruling) -> Owing:
 
 
 def _periods(session: Session, file: File, ruling: Ruling) -> Sequence[Obligation]:
-    """Read the periods planned by `known_at`, without those waived by then."""
-    known_at = file.then.known_at
+    """Read the periods planned by `known_at`, without those waived then, for good or for a time."""
+    known_at, as_of = file.then.known_at, file.then.as_of
+    waived = exists().where(
+        Waiver.obligation_id == Obligation.id,
+        Waiver.approved_at <= min(known_at, as_of),
+        Waiver.expires_at > as_of,
+    )
     query = select(Obligation).where(
         Obligation.license_id == file.docket.license_id,
         Obligation.key == ruling.key,
@@ -107,6 +148,7 @@ def _periods(session: Session, file: File, ruling: Ruling) -> Sequence[Obligatio
         or_(
             Obligation.state != State.WAIVED, func.coalesce(Obligation.settled_at > known_at, True)
         ),
+        ~waived,
     )
     return session.scalars(query.order_by(Obligation.slot)).all()
 

@@ -1,13 +1,12 @@
 """When something is due, and what silence makes of it. Pure: times come in, times go out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from isodate import Duration
-
+from app.obligations import calendars
 from monitors import Duty
 
 PERIODIC = frozenset({"attestation", "check_in"})
@@ -43,32 +42,32 @@ def after_silence(duty: Duty, heard_at: datetime) -> Deadline:
     return Deadline(due_at, due_at + duty.grace)
 
 
-def period(duty: Duty, starts: date, slot: int, zone: ZoneInfo) -> Deadline:
+def period(
+    duty: Duty, starts: date, slot: int, zone: ZoneInfo, countries: Sequence[str] = ()
+) -> Deadline:
     """Give the deadline of the n-th period (from 0), counted from its anchor so that nothing drifts.
 
     Months clip at their end: three months from 30 November is 28 February. A period ends with its
-    last day, in the license's time zone.
+    last day, in the license's time zone. Where the duty says so, what would fall due on a day off
+    in one of the countries may still come on the next working day; the period stays as it is.
     """
-    first, following = _step(starts, duty.every, slot), _step(starts, duty.every, slot + 1)
-    due_at = _midnight(following, zone)
-    grace_until = _midnight(following + duty.grace, zone)
-    return Deadline(due_at, grace_until, slot, (first, following - timedelta(days=1)))
+    first = calendars.stepped(starts, duty.every, slot)
+    last = calendars.stepped(starts, duty.every, slot + 1) - timedelta(days=1)
+    due_on, grace_on = last, last + duty.grace
+    if duty.working_days:
+        due_on = calendars.on_working_day(due_on, countries)
+        grace_on = calendars.on_working_day(grace_on, countries)
+    due_at, grace_until = calendars.ends(due_on, zone), calendars.ends(grace_on, zone)
+    return Deadline(due_at, grace_until, slot, (first, last))
 
 
-def _step(starts: date, every: timedelta | Duration, times: int) -> date:
-    stepped: date = starts + every * times if times else starts
-    return stepped
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
-def periods_from(duty: Duty, starts: date, since: datetime, zone: ZoneInfo) -> Iterator[Deadline]:
+def periods_from(
+    duty: Duty, starts: date, since: datetime, zone: ZoneInfo, countries: Sequence[str] = ()
+) -> Iterator[Deadline]:
     """Give periods in order, beginning with the first whose grace was not over at `since`."""
     slot = 0
     while True:
-        deadline = period(duty, starts, slot, zone)
+        deadline = period(duty, starts, slot, zone, countries)
         if deadline.grace_until > since:
             yield deadline
         slot += 1
@@ -77,7 +76,7 @@ def periods_from(duty: Duty, starts: date, since: datetime, zone: ZoneInfo) -> I
 def first_day_over(deadline: Deadline, zone: ZoneInfo) -> datetime:
     """Give the last moment of a period's first day: who rules then asks for the whole period."""
     assert deadline.period is not None
-    return _midnight(deadline.period[0] + timedelta(days=1), zone) - timedelta(microseconds=1)
+    return calendars.ends(deadline.period[0], zone) - calendars.INSTANT
 
 
 def state_at(deadline: Deadline, now: datetime) -> State:
@@ -92,7 +91,7 @@ def next_look(deadline: Deadline, now: datetime) -> datetime | None:
     if now < deadline.due_at:
         return deadline.due_at
     if now <= deadline.grace_until:
-        return deadline.grace_until + timedelta(microseconds=1)
+        return calendars.later(deadline.grace_until, calendars.INSTANT)
     return None
 
 

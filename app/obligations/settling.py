@@ -11,7 +11,7 @@ from app.assessments import service as assessments
 from app.assessments.rules import Docket, Ruling
 from app.licenses.models import License
 from app.licenses.rules import in_force
-from app.obligations import planning, record, rules
+from app.obligations import climbing, planning, record, rules
 from app.obligations.models import Obligation
 from app.obligations.rules import Deadline, State
 from monitors import Duty, Filing, Need, Subject
@@ -60,13 +60,8 @@ def _end_silence(
     license = session.get_one(License, row.license_id)
     following = Deadline(deadline.due_at, deadline.grace_until, row.slot + 1)
     subject = Subject(row.subject_kind, row.subject)  # type: ignore[arg-type]
-    record.store(
-        session,
-        [
-            record.row_of(license, ruling, duty, subject, following, now)
-            | {"last_heard_at": observed_at, "awaited_from": observed_at}
-        ],
-    )
+    new = record.row_of(license, ruling, duty, subject, following, now, since=observed_at)
+    record.store(session, [new | {"last_heard_at": observed_at}])
 
 
 def filed(session: Session, docket: Docket, filing: Filing, *, now: datetime) -> list[UUID]:
@@ -126,6 +121,7 @@ def _settle_period(
     record.settle(row, rules.met_state(row.due_at, now), now)
     session.flush()
     record.tell(session, row, docket, now)
+    climbing.settled(session, row, docket, now=now)
     license = session.get_one(License, row.license_id)
     planning.plan_periods(session, license, docket, row.key, now, settled=row.due_at)
     if not was_overdue:

@@ -1,8 +1,8 @@
 """Organizations and places."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Identity
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
@@ -36,3 +36,67 @@ class Site(Base):
     lat: Mapped[float | None]
     lon: Mapped[float | None]
     created_at: Mapped[datetime]
+
+
+class Screening(Base):
+    """A party was compared with published lists at a time."""
+
+    __tablename__ = "screenings"
+    __table_args__ = (Index(None, "party", "screened_at"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    party: Mapped[str] = mapped_column(ForeignKey(Party.reference))
+    lists: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    screened_at: Mapped[datetime]
+    screened_by: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class ScreeningHit(Base):
+    """A possible match of a party, or of an owner of it, with an entry of a list."""
+
+    __tablename__ = "screening_hits"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    screening_id: Mapped[int] = mapped_column(ForeignKey(Screening.id), index=True)
+    list: Mapped[str]
+    entry: Mapped[str]
+    listed_on: Mapped[date | None]
+    owner: Mapped[str | None]
+
+
+class HitDecision(Base):
+    """Somebody looked at a hit and said whether it is the party. The latest one counts."""
+
+    __tablename__ = "hit_decisions"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    hit_id: Mapped[int] = mapped_column(ForeignKey(ScreeningHit.id), index=True)
+    confirmed: Mapped[bool]
+    ground: Mapped[str]
+    decided_by: Mapped[str]
+    decided_at: Mapped[datetime]
+
+
+class PartyStanding(Base):
+    """A party came to stand so with the authority, on what ground. The latest row counts.
+
+    `source` is what showed it: `obligation:` or `audit:` and an id. Rows are only ever added.
+    """
+
+    __tablename__ = "party_standings"
+    __table_args__ = (
+        CheckConstraint(
+            "standing IN ('good', 'unverified', 'listing_recommended')", name="standing"
+        ),
+        Index(None, "party", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    party: Mapped[str] = mapped_column(ForeignKey(Party.reference))
+    standing: Mapped[str]
+    since: Mapped[datetime]
+    ground: Mapped[str]
+    source: Mapped[str]
+    decided_by: Mapped[str]
+    recorded_at: Mapped[datetime]

@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.database import array
 
+# Without enable_sort the planner takes the latest statement of a unit from the index, instead of
+# sorting all there is of it: 0.03 ms against 1 ms for 600 readings, and growing with history.
 _HOLD = """
-SELECT id, revision, attend_from <= %(now)s FROM licenses
+SELECT id, revision, attend_from <= %(now)s, set_config('enable_sort', 'off', true) FROM licenses
 WHERE number = %(number)s AND (%(party)s::text IS NULL OR exporter = %(party)s)
 FOR NO KEY UPDATE
 """
@@ -82,5 +84,5 @@ def hold(
         license, known = held.fetchone(), read.fetchone()
     if license is None or known is None:
         return None
-    id, revision, unattended = license
+    id, revision, unattended, _ = license
     return Opened(id, revision, bool(unattended), *known)

@@ -12,14 +12,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import journal
 from app.access.rules import Actor
-from app.assessments import dockets, statements
+from app.assessments import dockets, statements, strangers
 from app.assessments import service as assessments
 from app.assessments.rules import Docket
 from app.assessments.service import Hearing
@@ -59,14 +59,17 @@ class _Batch:
     units: dict[int, Units] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)
     facts: list[str] = field(default_factory=list)
+    strange: list[Line] = field(default_factory=list)
     count: int = 0
 
     def reject(self, line: Line, type: str, detail: str, pointer: str | None = None) -> None:
         self.rejected.append(Rejected(line=line.number, type=type, detail=detail, pointer=pointer))
 
 
+# `enable_sort`: see opening.py.
 _LICENSES = text("""
 SELECT l.id, l.number, l.revision, l.attend_from <= :now AS unattended,
+       set_config('enable_sort', 'off', true),
        EXISTS (SELECT FROM obligations o WHERE o.license_id = l.id AND o.settled_at IS NULL
                AND o.next_look_at <= :now) AS look
 FROM licenses l
@@ -154,6 +157,7 @@ def _file(
     batch.facts = [to_json(line.facts).decode() for line in batch.lines]
     hearings = _hear(session, batch)
     verdict = assessments.judge(session, hearings, now=now)
+    verdict.deviations += _keep_strange(session, batch)
     _copy(session, batch)
     found = {docket.license_id: docket for docket in batch.dockets.values()}
     if hearings:
@@ -235,6 +239,7 @@ def _know_units(session: Session, batch: _Batch) -> None:
         if line.serial in batch.units.get(batch.dockets[line.license].license_id, ()):
             kept.append(line)
             continue
+        batch.strange.append(line)
         batch.reject(
             line,
             "unit-unknown",
@@ -243,6 +248,31 @@ def _know_units(session: Session, batch: _Batch) -> None:
             "/serial",
         )
     batch.lines = kept
+
+
+def _keep_strange(session: Session, batch: _Batch) -> list[UUID]:
+    """Keep what was said of units nobody knows: refused as readings, evidence all the same."""
+    found: list[UUID] = []
+    by_license: dict[str, list[Line]] = {}
+    for line in sorted(batch.strange, key=_order):
+        by_license.setdefault(line.license, []).append(line)
+    for number, lines in by_license.items():
+        said = [(_said(batch, line), to_jsonable_python(line.facts)) for line in lines]
+        found += strangers.keep(session, batch.dockets[number], said, now=batch.now)
+    return found
+
+
+def _said(batch: _Batch, line: Line) -> Statement[Any]:
+    """Dress a line as a statement."""
+    return Statement(
+        statements.reading_id(line.serial, line.at),
+        Subject("unit", line.serial),
+        catalogue().stated(line.facts),
+        line.observed_at,
+        line.observed_at,
+        batch.now,
+        _source(batch),
+    )
 
 
 Known = dict[tuple[int, str, datetime], tuple[str | None, str]]
@@ -410,7 +440,8 @@ def _judge_again(session: Session, batch: _Batch, hearing: Hearing) -> list[UUID
         since=hearing.said[0].observed_at,
         now=batch.now,
         only_listening=True,
-        subjects=sorted({one.subject.reference for one in hearing.said}),
+        facts=assessments.stated(hearing.said),
+        subjects=assessments.touched(hearing.said),
     ).deviations
 
 

@@ -20,6 +20,9 @@ MAY_REPORT: Mapping[Role, frozenset[str]] = {
     Role.SUPERVISOR: frozenset({"incident", "third_party"}),
 }
 
+SEEN_BY_OTHERS = frozenset({"inspection", "third_party"})
+"""Reports of somebody who looked: what they saw counts even where the license knows nothing of it."""
+
 PERSONAL = re.compile(
     r"template|image|photo|picture|face|iris|finger|voice|embedding|vector|feature|probe_data"
     r"|name|person|birth|passport|identity|biometric",

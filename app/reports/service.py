@@ -17,10 +17,11 @@ from app.access.rules import Actor
 from app.assessments import dockets, statements
 from app.assessments import service as assessments
 from app.assessments.rules import Docket
-from app.assessments.service import Hearing, Verdict
+from app.assessments.service import Hearing, Verdict, stated
 from app.assessments.statements import Units
 from app.deviations.rules import Found
 from app.errors import Conflict, Invalid, Unknown
+from app.licenses import service as licenses
 from app.licenses.models import License
 from app.licenses.schemas import start_of
 from app.licenses.service import LicenseUnknown
@@ -118,6 +119,8 @@ def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> 
         verdict.deviations += _judge_again(session, intake, hearing, gone)
     answer = _answer(intake, verdict, digest)
     _store(session, intake, body, digest, answer, () if late else _rows(said, sent))
+    if gone or assessments.touches_file(docket, said):
+        licenses.attend_soon(session, docket.license_id, now)
     return answer
 
 
@@ -188,7 +191,9 @@ def _statements(intake: _Intake, units: Units) -> list[Statement[Any]]:
     )
     said = []
     for index, one in enumerate(report.statements):
-        subject = _subject(intake.docket, one, units, index)
+        subject = _subject(
+            intake.docket, one, units, index, sees_strangers=report.kind in rules.SEEN_BY_OTHERS
+        )
         _check_scopes(one, subject, index)
         said.append(
             Statement(
@@ -204,11 +209,16 @@ def _statements(intake: _Intake, units: Units) -> list[Statement[Any]]:
     return said
 
 
-def _subject(docket: Docket, one: StatementIn, units: Units, index: int) -> Subject:
-    """Find what a statement is about on the license."""
+def _subject(
+    docket: Docket, one: StatementIn, units: Units, index: int, *, sees_strangers: bool
+) -> Subject:
+    """Find what a statement is about on the license.
+
+    Who looks for himself may see what the license does not know; everybody else has mistyped.
+    """
     named = one.subject
     if named.serial is not None:
-        if named.serial not in units:
+        if named.serial not in units and not sees_strangers:
             raise SubjectUnknown(
                 f"{named.serial!r} is not a unit of {docket.license}. Check the serial number; "
                 "units become known by filing their shipment.",
@@ -216,7 +226,7 @@ def _subject(docket: Docket, one: StatementIn, units: Units, index: int) -> Subj
             )
         return Subject("unit", named.serial)
     if named.site is not None:
-        if named.site not in docket.sites:
+        if named.site not in docket.sites and not sees_strangers:
             raise SubjectUnknown(
                 f"{named.site!r} is not a site of {docket.license}; "
                 f"there are {', '.join(sorted(docket.sites)) or 'none'}.",
@@ -279,9 +289,8 @@ def _judge_again(
         since=min([hearing.said[0].observed_at, *(one.observed_at for one in gone)]),
         now=intake.now,
         only_listening=True,
-        subjects=sorted(
-            {one.subject.reference for one in hearing.said} | {one.subject for one in gone}
-        ),
+        facts=None if gone else stated(hearing.said),
+        subjects=sorted(assessments.touched(hearing.said) | {one.subject for one in gone}),
         gone=[one.id for one in gone],
     ).deviations
 

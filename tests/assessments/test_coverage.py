@@ -7,7 +7,7 @@ import pytest
 
 from app.database import Sessions
 from app.obligations.coverage import Source, source_of, why_not
-from monitors import Need, catalogue
+from monitors import catalogue
 from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.journeys.telling import beat, day, file, heartbeat, reading, report, send, whole
 from tests.world import condition
@@ -137,10 +137,9 @@ def test_what_nobody_delivers_can_never_be_checked() -> None:
     kinds = catalogue()
     sources = {kind: source_of(kinds[kind]) for kind in KINDS}
     assert list(sources.values()) == ["facts", "readings", "reports", "ledger"]
-    papers = replace(kinds["gallery_cap"], needs=frozenset({Need.DOCUMENTS}))
+    assert source_of(kinds["certification"]) is Source.FILE
     silent = replace(kinds["heartbeat"], owes=None)
-    assert [source_of(papers), source_of(silent)] == [Source.NOBODY, Source.NOBODY]
-    assert why_not(papers) == "needs documents, which nobody delivers yet"
+    assert source_of(silent) is Source.NOBODY
     assert why_not(silent) == "no source tells it"
     assert why_not(kinds["gallery_cap"]) is None
 

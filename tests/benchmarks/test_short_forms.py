@@ -1,12 +1,14 @@
 """The short form of every benchmark and drill, so that they cannot rot. Figures are not judged here."""
 
 import os
+import re
 
 import pytest
 
 from app.cli.postgres import Postgres
-from benchmarks import drills
+from benchmarks import drills, one_license
 from benchmarks.figures import FIGURES
+from monitors import catalogue
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
@@ -15,6 +17,19 @@ def test_a_figure_can_be_measured(postgres: Postgres, name: str) -> None:
     assert figures
     for figure in figures:
         assert any(character.isdigit() for character in figure.measured)
+
+
+def test_the_cost_of_every_kind_is_told() -> None:
+    (figure,) = FIGURES["kinds"]("", 0.1)
+    kinds = [row[0] for row in figure.beneath[1:]]
+    assert sorted(kinds) == list(catalogue().monitors)
+    assert one_license.without_terms() == set()
+
+
+def test_what_is_judged_there_is_nearly_all_in_order() -> None:
+    measured = FIGURES["kinds"]("", 0.1)[0].measured
+    broken, unclear = map(int, re.findall(r"(\d+) (?:broken|not assessable)", measured))
+    assert (0 < broken < 60, unclear) == (True, 0)
 
 
 def test_nothing_acknowledged_is_lost_when_processes_are_killed() -> None:

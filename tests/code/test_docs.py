@@ -88,7 +88,7 @@ def test_the_first_try_of_the_readme_works(door: OpenDoor, sequencer: Sequencer)
     _, _, report, readings, alerts, deviation = told
     assert report["deviations"] == [deviation["id"]]
     assert (readings["accepted"], [one["line"] for one in readings["rejected"]]) == (2, [3])
-    assert len(alerts["items"]) == 2
+    assert len(alerts["items"]) == 3
     assert (deviation["severity"], deviation["evidence"][0]["grade"]) == ("moderate", "E")
 
 

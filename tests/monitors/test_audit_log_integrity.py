@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, audit_log_integrity
 from monitors.audit_log_integrity import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS = {"max_gap_hours": 6}
@@ -64,6 +65,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["gap_too_long"]
     assert found({"max_gap_hours": 8}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(log_gap_hours=8)
+
+    assert amended(audit_log_integrity, TERMS, {"max_gap_hours": 8}, then, now) == [
+        (then.id, "gap_too_long")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, audit_right
 from monitors.audit_right import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import judge, say
 
 SITE = Subject("site", "BORDER-1")
@@ -96,6 +97,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["access_delayed"]
     assert found({"notice_hours": 48}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(SITE, access_granted=True, access_delay_hours=30)
+
+    assert amended(audit_right, TERMS, {"notice_hours": 48}, then, now) == [
+        (then.id, "access_delayed")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, capability_lock
 from monitors.capability_lock import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS = {"locked_modules": ["face_search", "watchlist"], "seal_required": True}
@@ -79,6 +80,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["locked_module_on", "seal_broken"]
     assert found({"locked_modules": ["face_search"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(enabled_modules=["watchlist"])
+
+    assert amended(capability_lock, TERMS, {"locked_modules": ["face_search"]}, then, now) == [
+        (then.id, "locked_module_on")
+    ]
 
 
 @pytest.mark.parametrize(

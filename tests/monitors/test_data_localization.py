@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, data_localization
 from monitors.data_localization import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS = {"storage_countries": ["KE"], "processing_countries": ["KE", "DE"]}
@@ -83,6 +84,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert len(found(TERMS, statement)) == 1
     assert found({"storage_countries": ["KE", "DE"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(storage_countries=["DE"])
+
+    assert amended(data_localization, TERMS, {"storage_countries": ["KE", "DE"]}, then, now) == [
+        (then.id, "stored_elsewhere")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, database_linkage
 from monitors.database_linkage import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS = {"allowed_integrations": ["passport_register", "visa_system"]}
@@ -84,6 +85,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["integration_not_allowed"]
     assert found({"allowed_integrations": ["Telecom"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(integrations=["telecom"])
+
+    assert amended(database_linkage, TERMS, {"allowed_integrations": ["telecom"]}, then, now) == [
+        (then.id, "integration_not_allowed")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, encryption
 from monitors.encryption import TLS, Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS: dict[str, Any] = {
@@ -117,6 +118,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert found(TERMS, statement) == []
     assert reasons(found(TERMS | {"min_tls": "1.3"}, statement)) == ["tls_too_low"]
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(tls_min_version="1.2")
+
+    assert amended(encryption, TERMS, TERMS | {"min_tls": "1.3"}, then, now) == [
+        (now.id, "tls_too_low")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Case, Finding, Severity, Statement, Subject, Unit, gallery_cap
 from monitors.gallery_cap import LOOKED_AHEAD, LOOKED_BACK, Terms, hears
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import NOON, SERIAL, case, judge, say
 
 CAP: dict[str, Any] = {"max_enrolled": 100}
@@ -79,6 +80,20 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(CAP, statement)) == ["over_cap"]
     assert found({"max_enrolled": 150}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(gallery_size=150)
+
+    assert amended(gallery_cap, CAP, {"max_enrolled": 150}, then, now) == [(then.id, "over_cap")]
+
+
+def test_a_size_said_under_the_old_terms_counts_in_the_sum_of_the_new() -> None:
+    first, second = say("A", at=days(-1), gallery_size=60), say("B", at=days(0), gallery_size=60)
+    tighter = {"max_enrolled": 110, "per": "license"}
+
+    assert amended(gallery_cap, PER_LICENSE, tighter, first, second) == [(second.id, "over_cap")]
+    assert amended(gallery_cap, PER_LICENSE, tighter | {"max_enrolled": 120}, first, second) == []
 
 
 def test_growth_that_reaches_the_cap_within_30_days_is_warned_of() -> None:

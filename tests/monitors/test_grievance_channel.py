@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, grievance_channel
 from monitors.grievance_channel import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import judge, say
 
 SITE = Subject("site", "BORDER-1")
@@ -138,6 +139,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["language_missing"]
     assert found({"languages": ["en"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(SITE, channel_published=True, channel_languages=["en"])
+
+    assert amended(grievance_channel, TERMS, {"languages": ["en"]}, then, now) == [
+        (then.id, "language_missing")
+    ]
 
 
 @pytest.mark.parametrize(

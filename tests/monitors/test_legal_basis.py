@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, legal_basis
 from monitors.legal_basis import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS: dict[str, Any] = {"sample_size": 50, "max_without_basis_percent": "2.5"}
@@ -104,6 +105,14 @@ def test_an_amendment_changes_what_is_found() -> None:
     assert reasons(found(TERMS, statement)) == ["share_above_limit"]
     assert found(TERMS | {"max_without_basis_percent": 3}, statement) == []
     assert reasons(found(TERMS | {"sample_size": 101}, statement)) == ["sample_too_small"]
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(enrolments_sampled=100, enrolments_without_basis=3)
+
+    assert amended(legal_basis, TERMS, TERMS | {"max_without_basis_percent": 3}, then, now) == [
+        (then.id, "share_above_limit")
+    ]
 
 
 @pytest.mark.parametrize(

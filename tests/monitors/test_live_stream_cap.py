@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Case, Finding, Hears, Statement, Subject, Unit, live_stream_cap
 from monitors.live_stream_cap import Terms, hears
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import NOON, SERIAL, case, judge, say
 
 CAP: dict[str, Any] = {"max_streams": 100}
@@ -203,6 +204,23 @@ def test_an_amendment_changes_what_is_found() -> None:
     assert reasons(found(CAP, statement)) == ["too_many_streams"]
     assert found({"max_streams": 150}, statement) == []
     assert reasons(found(RECORDINGS, statement)) == ["live_matching_on"]
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(concurrent_streams=150, site="NBO-1")
+
+    assert amended(live_stream_cap, CAP, {"max_streams": 150}, then, now) == [
+        (then.id, "too_many_streams")
+    ]
+
+
+def test_streams_said_under_the_old_terms_count_in_the_sum_of_the_new() -> None:
+    first, _ = twice("A", concurrent_streams=60, site="NBO-1")
+    _, second = twice("B", concurrent_streams=60, site="NBO-1")
+
+    over = [(second.id, "too_many_streams")]
+    assert amended(live_stream_cap, CAP, {"max_streams": 119}, first, second) == over
+    assert amended(live_stream_cap, CAP, {"max_streams": 120}, first, second) == []
 
 
 def test_it_hears_back_what_a_sum_needs() -> None:

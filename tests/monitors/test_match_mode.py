@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, match_mode
 from monitors.match_mode import MODES, Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 ONE_TO_ONE = {"allowed": ["verify_1_1"]}
@@ -97,6 +98,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(ONE_TO_ONE, statement)) == ["identify_1_n_used"]
     assert found({"allowed": ["verify_1_1", "identify_1_n"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(match_modes=["identify_1_n"])
+
+    assert amended(
+        match_mode, ONE_TO_ONE, {"allowed": ["verify_1_1", "identify_1_n"]}, then, now
+    ) == [(then.id, "identify_1_n_used")]
 
 
 @pytest.mark.parametrize("terms", [{}, {"allowed": []}, {"allowed": ["live"]}, {"modes": MODES}])

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, match_threshold
 from monitors.match_threshold import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS: dict[str, Any] = {"max_false_match_rate": "0.0001", "human_confirmation": True}
@@ -83,6 +84,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["rate_above_ceiling"]
     assert found({"max_false_match_rate": "0.001"}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(false_match_rate=0.001)
+
+    assert amended(match_threshold, TERMS, {"max_false_match_rate": "0.001"}, then, now) == [
+        (then.id, "rate_above_ceiling")
+    ]
 
 
 @pytest.mark.parametrize(

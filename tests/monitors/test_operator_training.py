@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Severity, Statement, Subject, operator_training
 from monitors.operator_training import MONITOR, Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import judge, say
 
 EVERYBODY: dict[str, Any] = {}
@@ -90,6 +91,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(EVERYBODY, statement)) == ["too_few_trained"]
     assert found({"min_percent": 90}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(SITE, operators_active=10, operators_trained=9)
+
+    assert amended(operator_training, EVERYBODY, {"min_percent": 90}, then, now) == [
+        (then.id, "too_few_trained")
+    ]
 
 
 @pytest.mark.parametrize(

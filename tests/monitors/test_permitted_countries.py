@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from monitors import Answer, Grade, permitted_countries
+from monitors._borders import MAP_ACCURACY_KM, locate
 from monitors._countries import ALPHA2
 from monitors.permitted_countries import MONITOR, Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import judge, say
 
 KENYA = Terms(countries=("KE",))
@@ -91,6 +93,16 @@ def test_a_position_that_does_not_settle_it_is_not_assessable(
     assert finding.missing == ("position",)
 
 
+def test_a_position_is_found_until_its_accuracy_reaches_the_border_exactly() -> None:
+    reach = (locate(-3.0, 37.0).border_km - MAP_ACCURACY_KM) * 1000  # Tanzania; Kenya lies north
+
+    def at(accuracy_m: float) -> list[str]:
+        return reasons(KENYA, position={"lat": -3.0, "lon": 37.0, "accuracy_m": accuracy_m})
+
+    assert at(reach - 0.01) == ["position_outside_countries"]
+    assert at(reach + 0.01) == ["border_too_near"]
+
+
 def test_a_border_between_two_permitted_countries_is_none() -> None:
     assert reasons(Terms(countries=("KE", "TZ")), position=NAMANGA) == []
 
@@ -108,9 +120,12 @@ def test_country_and_position_are_each_looked_at() -> None:
     ]
 
 
-def test_terms_that_change_between_two_statements_judge_each_by_its_own() -> None:
-    assert reasons(KENYA, country="TZ") == ["country_not_permitted"]
-    assert reasons(Terms(countries=("KE", "TZ")), country="TZ") == []
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(country="TZ")
+
+    assert amended(permitted_countries, KENYA, {"countries": ["KE", "TZ"]}, then, now) == [
+        (then.id, "country_not_permitted")
+    ]
 
 
 def test_nothing_heard_is_nothing_found() -> None:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, permitted_end_use
 from monitors.permitted_end_use import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import judge, say
 
 GATE = {"allowed": ["border_control", "access_control"], "denied": ["law_enforcement"]}
@@ -83,6 +84,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found({"allowed": ["border_control"]}, statement)) == ["end_use_not_allowed"]
     assert found({"allowed": ["border_control", "retail"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(end_uses=["retail"])
+
+    assert amended(
+        permitted_end_use, {"denied": ["military"]}, {"denied": ["military", "retail"]}, then, now
+    ) == [(now.id, "end_use_denied")]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, permitted_end_users
 from monitors.permitted_end_users import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import judge, say
 
 TERMS = {"parties": ["KE-IMMIGRATION", "KE-AIRPORTS"]}
@@ -58,6 +59,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert len(found(TERMS, statement)) == 1
     assert found({"parties": ["KE-POLICE"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(operating_parties=["KE-POLICE"])
+
+    assert amended(permitted_end_users, TERMS, {"parties": ["KE-POLICE"]}, then, now) == [
+        (then.id, "party_not_permitted")
+    ]
 
 
 @pytest.mark.parametrize("terms", [{}, {"parties": []}, {"parties": ["A B"]}, {"party": ["A"]}])

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Position, Statement, Subject, permitted_sites
 from monitors.permitted_sites import METRES_PER_DEGREE, Terms, distance_m
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 
@@ -126,6 +127,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert len(found({"sites": [NAIROBI]}, statement)) == 1
     assert found(TERMS, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(position=at(0, middle=MOMBASA))
+
+    assert amended(permitted_sites, {"sites": [NAIROBI]}, TERMS, then, now) == [
+        (then.id, "outside_sites")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, catalogue, physical_security
 from monitors.physical_security import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import NOON, judge, say
 
 SITE = Subject("site", "BORDER-1")
@@ -99,6 +100,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["item_failed", "certificate_too_old"]
     assert found({"checklist": ["guard"], "recertify_days": 400}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(SITE, certified_on=days_ago(390))
+
+    assert amended(physical_security, TERMS, TERMS | {"recertify_days": 400}, then, now) == [
+        (then.id, "certificate_too_old")
+    ]
 
 
 def test_a_day_is_read_from_json_as_from_python() -> None:

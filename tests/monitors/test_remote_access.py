@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, catalogue, remote_access
 from monitors.remote_access import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS = {"countries": ["KE", "DE"], "accounts": ["maint-1"], "log_days": 365}
@@ -107,6 +108,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["session_from_elsewhere"]
     assert found({"countries": ["AE"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(remote_sessions=[session("AE", "maint-1")])
+
+    assert amended(remote_access, TERMS, {"countries": ["AE"]}, then, now) == [
+        (then.id, "session_from_elsewhere")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -147,11 +148,12 @@ def test_without_a_role_the_report_of_whoever_is_bound_counts() -> None:
 
 
 def test_terms_that_change_between_two_reports_judge_each_by_its_own() -> None:
-    report = filed("gallery_size")
+    first, second = filed(), replace(filed("gallery_size"), id="r2", observed_at=LATER)
     before, after = Terms(every="P3M", by="exporter"), TERMS
 
-    assert lacking(report, terms=before) == []
-    assert [finding.missing for finding in lacking(report, terms=after)] == [("site",)]
+    assert lacking(first, terms=before) == []
+    (finding,) = lacking(second, terms=after)
+    assert (finding.evidence, finding.missing, finding.at) == (("r2",), ("site",), LATER)
 
 
 def test_nothing_owed_and_nothing_filed_is_nothing_found() -> None:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, Unit, retention_limit
 from monitors.retention_limit import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import NOON, SERIAL, case, judge, say
 
 TERMS = {"probe_days": 30, "non_match_hours": 24, "template_days": 365, "log_days": 180}
@@ -138,6 +139,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found({"probe_days": 30}, statement)) == ["probes_too_old"]
     assert found({"probe_days": 60}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(oldest_probe_days=40)
+
+    assert amended(retention_limit, {"probe_days": 30}, {"probe_days": 60}, then, now) == [
+        (then.id, "probes_too_old")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, software_version
 from monitors.software_version import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 FOUR = {"versions": ">=4.2,<5"}
@@ -82,6 +83,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(FOUR, statement)) == ["version_outside"]
     assert found({"versions": ">=4.2,<6"}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(software_version="5.1")
+
+    assert amended(software_version, FOUR, {"versions": ">=4.2,<6"}, then, now) == [
+        (then.id, "version_outside")
+    ]
 
 
 @pytest.mark.parametrize(

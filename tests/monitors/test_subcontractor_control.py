@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, subcontractor_control
 from monitors.subcontractor_control import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import judge, say
 
 SITE = Subject("site", "BORDER-1")
@@ -77,6 +78,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(TERMS, statement)) == ["subcontractor_not_approved"]
     assert found({"approved": ["ELSE"]}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(SITE, subcontractors=["ELSE"])
+
+    assert amended(subcontractor_control, TERMS, {"approved": ["ELSE"]}, then, now) == [
+        (then.id, "subcontractor_not_approved")
+    ]
 
 
 @pytest.mark.parametrize(

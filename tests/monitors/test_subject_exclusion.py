@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Severity, Statement, Subject, subject_exclusion
 from monitors.subject_exclusion import MONITOR, Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS = {"prohibited_attributes": ["ethnicity", "emotion"], "excluded_groups": ["children"]}
@@ -105,6 +106,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert found(TERMS, statement) == []
     assert reasons(found({"prohibited_attributes": ["AGE"]}, statement)) == ["attribute_inferred"]
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(inferred_attributes=["age"])
+
+    assert amended(subject_exclusion, TERMS, {"prohibited_attributes": ["age"]}, then, now) == [
+        (now.id, "attribute_inferred")
+    ]
 
 
 @pytest.mark.parametrize(

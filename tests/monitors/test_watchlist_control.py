@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from monitors import Answer, Finding, Statement, Subject, watchlist_control
 from monitors.watchlist_control import Terms
+from tests.monitors.amended import amended, twice
 from tests.monitors.heard import SERIAL, judge, say
 
 TERMS: dict[str, Any] = {
@@ -120,6 +121,14 @@ def test_an_amendment_changes_what_is_found() -> None:
 
     assert reasons(found(CAP, statement)) == ["too_many_entries"]
     assert found({"max_entries": 1500}, statement) == []
+
+
+def test_two_statements_around_an_amendment_are_each_judged_by_their_own_terms() -> None:
+    then, now = twice(watchlist_size=1500)
+
+    assert amended(watchlist_control, CAP, {"max_entries": 1500}, then, now) == [
+        (then.id, "too_many_entries")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_missing_report_is_found_once_after_its_grace(
     )
     assert (following["state"], following["period_to"]) == ("upcoming", "2026-07-31")
     assert beat(sessions, on(7, 16, 1)) == 1
-    assert beat(sessions, on(7, 20)) == 0
+    assert beat(sessions, on(7, 17)) == 0
     (missing,) = deviations(dashboard)
     assert (missing["kind"], missing["reason"]) == ("reporting_cadence", "report_missing")
     assert (missing["subject_kind"], missing["subject"]) == ("license", owing)

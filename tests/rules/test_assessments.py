@@ -43,6 +43,7 @@ def ruling(kind: str = "gallery_cap", version: int = 1, **more: Any) -> Ruling:
         "lines": frozenset(),
         "effective_from": NOON - timedelta(days=90),
         "effective_to": None,
+        "facts": monitor.facts_read(terms),
     }
     return Ruling(**plain | more)
 
@@ -81,7 +82,7 @@ def judged(
     return rules.judge(judge_by, said, context, NOON)
 
 
-def shown_by(found: list[Found]) -> list[tuple[int, str]]:
+def shown_by(found: list[Found]) -> list[tuple[int | None, str]]:
     return [(one.condition_id, one.source) for one in found]
 
 

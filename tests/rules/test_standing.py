@@ -1,6 +1,5 @@
 """How subjects fold into the standing of a condition, and when it must be verified next."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.assessments import standing
 from app.assessments.standing import CADENCE, SHOWN, Evidence, Hearing, Standing
-from monitors import Answer, Finding, Grade, Need, Subject, catalogue
+from monitors import Answer, Finding, Grade, Subject, catalogue
 from tests.monitors.heard import say
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -163,19 +162,6 @@ def test_evidence_names_the_statement_and_its_worth() -> None:
     statement = say(grade=Grade.A, kind="inspection", id="report:1#0", gallery_size=1)
     shown = standing.evidence_of(statement)
     assert (shown.id, shown.source_kind, shown.grade) == ("report:1#0", "inspection", Grade.A)
-
-
-def test_what_needs_undelivered_papers_is_never_kept() -> None:
-    monitor = catalogue()["gallery_cap"]
-    assert standing.uncheckable(monitor) == ()
-    wanting = replace(monitor, needs=frozenset({Need.DOCUMENTS, Need.SCREENING, Need.UNITS}))
-    needs = standing.uncheckable(wanting)
-    assert needs == ("documents", "screening")
-    kept = standing.fold(Hearing({GATE: [proof()]}))
-    open_ = standing.not_answered(kept, needs)
-    assert (open_.answer, open_.reason) == ("not_assessable", "needs_documents_and_screening")
-    broken = standing.fold(Hearing({GATE: [proof()]}, [found()]))
-    assert standing.not_answered(broken, needs) == broken
 
 
 @pytest.mark.parametrize(("tier", "days"), [(3, 90), (2, 180), (1, 365)])

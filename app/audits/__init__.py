@@ -1,0 +1,1 @@
+"""End-use checks: planned, assigned, carried out, rated and closed."""

@@ -1,0 +1,79 @@
+"""Letters on paper: fonts that may be embedded, and which of them has a character.
+
+DejaVu Sans has Latin, Greek, Cyrillic, Armenian and Georgian; Droid Sans Fallback has Chinese,
+Japanese and Korean (`fonts/LICENSES.txt`). Scripts that run from right to left, or whose letters
+change with their neighbours, need an engine that is not here: a text in one of them is not printed
+wrongly, but replaced by a sentence that says where to read it.
+"""
+
+import lzma
+import re
+from functools import cache
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+
+from app.audits.wording import printable
+
+PLAIN, BOLD, FURTHER = "DejaVuSans", "DejaVuSans-Bold", "DroidSansFallback"
+FONTS = Path(__file__).with_name("fonts")
+UNSHAPED = re.compile(
+    "[\u0590-\u08ff\u0900-\u109f\u1200-\u137f\u1700-\u18af\u1980-\u1aaf\u1b00-\u1c7f"
+    "\ua800-\uabff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00011fff]"
+)
+"""Scripts that run from right to left or need shaping, and Ethiopic, which no font here has."""
+WITHOUT_SPACES = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+"""Chinese and Japanese, which break between any two characters."""
+NOT_PRINTED = "[in a script that this paper cannot show: read it in the checklist's JSON]"
+
+
+@cache
+def font(name: str) -> TTFont:
+    """Load a font once a process, and make it known for embedding."""
+    data = lzma.decompress((FONTS / f"{name}.ttf.xz").read_bytes())
+    loaded = TTFont(name, BytesIO(data))
+    pdfmetrics.registerFont(loaded)
+    return loaded
+
+
+def ready() -> None:
+    """Make the usual fonts known."""
+    font(PLAIN), font(BOLD)
+    pdfmetrics.registerFontFamily(PLAIN, normal=PLAIN, bold=BOLD, italic=PLAIN, boldItalic=BOLD)
+
+
+def shown(text: str) -> bool:
+    """Whether a text can be printed rightly."""
+    if text.isascii():
+        return True
+    return not UNSHAPED.search(text) and all(_font_of(character) for character in text)
+
+
+def _font_of(character: str) -> str | None:
+    """Choose the font that has a character; None if none has."""
+    code = ord(character)
+    if code < 0x20 or code in font(PLAIN).face.charToGlyph:
+        return PLAIN
+    return FURTHER if code in font(FURTHER).face.charToGlyph else None
+
+
+def marked_up(text: str) -> str:
+    """Write a text as markup of a paragraph, each run in a font that has it."""
+    text = printable(text)
+    if text.isascii():
+        return _lines(text)
+    if not shown(text):
+        return _lines(NOT_PRINTED)
+    runs = [(name, "".join(run)) for name, run in groupby(text, _font_of)]
+    return "".join(
+        _lines(run) if name == PLAIN else f'<font name="{name}">{_lines(run)}</font>'
+        for name, run in runs
+    )
+
+
+def _lines(text: str) -> str:
+    return escape(text).replace("\r\n", "\n").replace("\n", "<br/>").replace("\t", " ")

@@ -1,0 +1,148 @@
+"""Takes obligations up their ladders: each rung once for each deadline, whoever looks and when.
+
+The caller holds the license. What a rung leads to happens only for who recorded it, in the same
+transaction: so twice looked is once told, also by two schedulers.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.assessments.rules import Docket, Ruling
+from app.obligations import calendars, ladder, record
+from app.obligations.ladder import RUNGS, Climb, Rung
+from app.obligations.models import Obligation, RungReached
+from app.obligations.rules import Deadline, State
+from app.parties import standings
+from app.parties.rules import Standing, concerned
+
+WORDS = {"reminder_14": "reminded", "reminder_3": "reminded", "due": "fell_due"}
+CAME = "what was owed about it has come, or is owed no more"
+
+
+def climb(
+    session: Session, row: Obligation, docket: Docket, ruling: Ruling, *, now: datetime
+) -> Climb:
+    """Take an obligation to the rung where it is, and draw what follows from it."""
+    deadline = Deadline(row.due_at, row.grace_until)
+    zone = ZoneInfo(docket.time_zone)
+    climbed = ladder.climb(
+        ruling.monitor.ladder,
+        deadline,
+        since=_since(row, zone),
+        zone=zone,
+        now=now,
+        reached=_reached(session, row),
+    )
+    row.rung = climbed.rung.name if climbed.rung else None
+    if climbed.told is not None or climbed.skipped:
+        _record(session, row, climbed, deadline, zone, now)
+    if climbed.told is not None and climbed.told.standing is not None:
+        _lower(session, row, docket, ruling, climbed.told.standing, now)
+    return climbed
+
+
+def word(rung: Rung) -> str:
+    """Name for the journal what reaching a rung is."""
+    return WORDS.get(rung.name, "escalated")
+
+
+def settled(session: Session, row: Obligation, docket: Docket, *, now: datetime) -> None:
+    """Let parties stand well again whom nothing unsettles any more, now that this has come."""
+    if row.rung is None or RUNGS[row.rung].standing is None:
+        return
+    source = f"obligation:{row.id}"
+    for party in _concerned(row, docket):
+        unsettling = standings.unsettled_by(session, party)
+        if source in unsettling and not _open(session, unsettling - {source}):
+            standings.restore(
+                session, party, ground=CAME, source=source, actor=record.SYSTEM, now=now
+            )
+
+
+def _since(row: Obligation, zone: ZoneInfo) -> datetime:
+    """Say from when it was owed: nobody is reminded before."""
+    if row.period_from is not None:
+        return calendars.begins(row.period_from, zone)
+    return row.awaited_from
+
+
+def _reached(session: Session, row: Obligation) -> Collection[str]:
+    query = select(RungReached.rung).where(
+        RungReached.obligation_id == row.id, RungReached.due_at == row.due_at
+    )
+    return set(session.scalars(query))
+
+
+def _record(
+    session: Session,
+    row: Obligation,
+    climbed: Climb,
+    deadline: Deadline,
+    zone: ZoneInfo,
+    now: datetime,
+) -> None:
+    passed = [*climbed.skipped, *([climbed.told] if climbed.told else [])]
+    session.execute(
+        insert(RungReached).on_conflict_do_nothing(),
+        [
+            {
+                "obligation_id": row.id,
+                "due_at": row.due_at,
+                "rung": rung.name,
+                "at": rung.at(deadline, zone),
+                "skipped": rung is not climbed.told,
+                "recorded_at": now,
+            }
+            for rung in passed
+        ],
+    )
+
+
+def _lower(
+    session: Session,
+    row: Obligation,
+    docket: Docket,
+    ruling: Ruling,
+    standing: Standing,
+    now: datetime,
+) -> None:
+    """Let the parties that could not be verified stand worse."""
+    ground = (
+        f"{ruling.monitor.title} under {docket.license} was due on "
+        f"{calendars.last_day(row.due_at, ZoneInfo(docket.time_zone))} and has not come"
+    )
+    for party in _concerned(row, docket):
+        standings.lower(
+            session,
+            party,
+            standing,
+            ground=ground,
+            source=f"obligation:{row.id}",
+            actor=record.SYSTEM,
+            now=now,
+        )
+
+
+def _concerned(row: Obligation, docket: Docket) -> list[str]:
+    if row.subject_kind == "party":
+        return [row.subject]
+    return concerned((party.role, party.reference) for party in docket.parties)
+
+
+def _open(session: Session, sources: Collection[str]) -> bool:
+    """Say whether something that unsettled a party is still open; an audit settles its own."""
+    named = {one.removeprefix("obligation:") for one in sources if one.startswith("obligation:")}
+    if len(named) < len(sources):
+        return True
+    query = select(Obligation.id).where(
+        Obligation.id.in_([UUID(one) for one in named]),
+        Obligation.settled_at.is_(None),
+        Obligation.state == State.OVERDUE,
+    )
+    return bool(named) and session.scalar(query.limit(1)) is not None

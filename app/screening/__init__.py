@@ -1,0 +1,1 @@
+"""Comparing parties with published lists, and deciding whom a hit means."""
