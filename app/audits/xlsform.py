@@ -39,6 +39,8 @@ HEADS = {
     "settings": ("form_title", "form_id", "version", "allow_choice_duplicates"),
 }
 SERIALS, SITES, MODES, COUNTED = "serials", "sites", "modes", "counted"
+ROOT = "root"
+"""The element in which pyxform puts the items of a list of choices."""
 
 LOOKED_FOR = (
     (nodes.ALL, "All of them: this is an inventory"),
@@ -203,7 +205,7 @@ class _Form:
             yield {
                 "type": "calculate",
                 "name": nodes.LINE,
-                "calculation": f"instance('{SERIALS}')/root/item[name={serial}]/line",
+                "calculation": f"instance('{SERIALS}')/{ROOT}/item[name={serial}]/line",
             }
 
     def _where(self, wanted: Sequence[Asked]) -> Row:
