@@ -22,10 +22,7 @@ from app.alerts.router import router as alerts
 from app.assessments.reconciliation_router import router as reconciliation
 from app.assessments.router import router as assessments
 from app.assessments.shadow_router import router as shadow
-from app.audits import openrosa
 from app.audits.checklist_router import router as checklists
-from app.audits.openrosa_router import router as phones
-from app.audits.openrosa_wire import OpenRosa
 from app.audits.planning_router import router as audit_plans
 from app.audits.review_router import router as audit_reviews
 from app.audits.router import router as audits
@@ -77,7 +74,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_samples,
     audit_plans,
     checklists,
-    phones,
     compliance,
     release,
     coverage,
@@ -169,11 +165,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
         limit=settings.json_limit_bytes,
         limits={
             "/v1/readings": settings.readings_limit_bytes,
-            f"{openrosa.PREFIX}/submission": openrosa.POST_LIMIT,
             "/v1/audit-plans": 16 * settings.json_limit_bytes,
         },
     )
-    app.add_middleware(OpenRosa)
     app.add_middleware(Freshness, state=app.state)
     app.add_middleware(Observed)
     return app

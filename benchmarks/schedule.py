@@ -100,7 +100,9 @@ def ticks(url: str, *, rows: int) -> tuple[float, float]:
     taken = []
     with _database(url) as connection:
         for count in (rows // 10, rows):
-            connection.execute("UPDATE obligations SET next_look_at = NULL WHERE settled_at IS NULL")
+            connection.execute(
+                "UPDATE obligations SET next_look_at = NULL WHERE settled_at IS NULL"
+            )
             _fill(connection, count)
             taken.append(min(_tick(sessions) for _ in range(20)))
     engine.dispose()

@@ -3,8 +3,6 @@
 A route without a declaration stops the service at its start (`undeclared`).
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
@@ -13,14 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from app.access.rules import (
-    READS_FILINGS,
-    Actor,
-    KeyMissing,
-    PasswordMissing,
-    Role,
-    RoleNotAllowed,
-)
+from app.access.rules import READS_FILINGS, Actor, KeyMissing, Role, RoleNotAllowed
 
 scheme = HTTPBearer(
     auto_error=False, bearerFormat="ew_<id>_<secret>", description="A key made by `endwatch keys`"
@@ -35,7 +26,7 @@ class May:
 
     async def __call__(self, request: Request) -> Actor:
         """Recognize who is asking and whether the role may."""
-        token = self.token(request.headers.get("authorization"))
+        token = bearer(request.headers.get("authorization"))
         if token is None:
             raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
         keyring, now = request.app.state.keyring, request.app.state.clock()
@@ -48,25 +39,6 @@ class May:
             raise RoleNotAllowed(f"A key of role {actor.role} may not do this; needed: {allowed}.")
         return actor
 
-    def token(self, header: str | None) -> str | None:
-        """Take the key out of an Authorization header."""
-        return bearer(header)
-
-
-class MayWithPassword(May):
-    """The same for programs that know only user and password: the key is the password."""
-
-    async def __call__(self, request: Request) -> Actor:
-        """Recognize who is asking; who is not recognized is asked for a password."""
-        try:
-            return await super().__call__(request)
-        except KeyMissing as missing:
-            raise PasswordMissing("Give a key (ew_…) as password; any user name.") from missing
-
-    def token(self, header: str | None) -> str | None:
-        """Take the key out of an Authorization header of either scheme."""
-        return bearer(header) or password(header)
-
 
 def bearer(header: str | None) -> str | None:
     """Take the token out of an Authorization header."""
@@ -75,25 +47,9 @@ def bearer(header: str | None) -> str | None:
     return header[7:].strip()
 
 
-def password(header: str | None) -> str | None:
-    """Take the password out of an Authorization header of scheme Basic (RFC 7617)."""
-    if header is None or header[:6].lower() != "basic ":
-        return None
-    try:
-        pair = base64.b64decode(header[6:].strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return pair.partition(":")[2] or None
-
-
 def may(*roles: Role) -> Any:
     """Declare the roles of a route, as a parameter's default dependency."""
     return Depends(May(*roles))
-
-
-def may_with_password(*roles: Role) -> Any:
-    """Declare the roles of a route that takes HTTP Basic too."""
-    return Depends(MayWithPassword(*roles))
 
 
 async def public() -> None:

@@ -3,10 +3,8 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
 
 from app.errors import NotAllowed, NotAuthenticated
 
@@ -45,12 +43,6 @@ READS_FILINGS = frozenset(
 
 class KeyMissing(NotAuthenticated):
     """The request carries no key, or one that is not known, has expired or was revoked."""
-
-
-class PasswordMissing(KeyMissing):
-    """The request carries no key as its password, or one that is not known or has ended."""
-
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Basic realm="Endwatch"'}
 
 
 class RoleNotAllowed(NotAllowed):
