@@ -215,8 +215,8 @@ def _growing(
 ) -> Iterator[Finding]:
     """Warn when growth since a week or more ago (30 days at most) passes the cap in 30 days."""
     now, said = statement.observed_at, history.get(statement.subject, [])
-    index = bisect_right(said, now - LOOKED_BACK, key=WHEN)
-    if not index or said[index - 1].observed_at < now - LOOKED_AHEAD:
+    index = bisect_right(said, -LOOKED_BACK, key=lambda one: one.observed_at - now)
+    if not index or now - said[index - 1].observed_at > LOOKED_AHEAD:
         return
     before = said[index - 1]
     grown = size - (before.facts.gallery_size or 0)
