@@ -33,7 +33,7 @@ test: $(VENV)/.tests ## Run the whole test suite on a real PostgreSQL
 
 check: $(VENV)/.tests ## Lint, types, import contracts, coverage of monitors and rules
 	@cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-	@cd $(ROOT) && $(BIN)/coverage run --branch --include='monitors/*.py,app/*/rules.py' -m pytest tests/monitors tests/rules tests/obligations/test_rules.py && \
+	@cd $(ROOT) && $(BIN)/coverage run --branch --include='monitors/*.py,app/*/rules.py' -m pytest tests/monitors tests/rules tests/obligations/test_rules.py tests/audits/test_life.py tests/audits/test_closing.py tests/audits/test_visits.py && \
 	$(BIN)/coverage report --fail-under=100 --skip-covered
 
 bench: $(VENV)/.tests ## Measure the figures of docs/benchmarks.md on this machine

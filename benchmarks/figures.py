@@ -337,7 +337,7 @@ def ticks(url: str, scale: float) -> list[Figure]:
 
 def _owe(connection: Any, due: int) -> None:
     """Owe a reading of every unit far ahead, but of some units right now."""
-    connection.execute(text("TRUNCATE obligations"))
+    connection.execute(text("TRUNCATE obligations CASCADE"))
     connection.execute(
         text(
             "INSERT INTO obligations (id, license_id, condition_id, key, what, subject_kind,"

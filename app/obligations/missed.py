@@ -35,7 +35,8 @@ def _owed(session: Session, docket: Docket, now: datetime) -> list[Found]:
             if key not in cases:
                 cases[key] = _case(session, docket, ruling, now)
             case = replace(cases[key], obligations=(record.owed(row),))
-            found += rules.put(docket, ruling, (), case, now)
+            shown = rules.put(docket, ruling, (), case, now)
+            found += [rules.graver(one, case.obligations) for one in shown]
     return [
         one for one in found if any(id.startswith("obligation:") for id in one.finding.evidence)
     ]

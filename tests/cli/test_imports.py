@@ -206,7 +206,7 @@ def test_partial_stores_the_good_rows_and_lists_the_others(
     file = written(tmp_path / "readings.json", rows)
     assert take(Kind.READINGS, file, partial=True) == 1
     out, err = capsys.readouterr()
-    assert out == "readings.json: 2 stored, 2 faults\n"
+    assert out == "readings.json: 2 stored, 2 faults, 1 deviation found\n"
     assert err.splitlines()[0].startswith("readings.json: item 2, /facts/gallery_size: ")
     assert err.splitlines()[1].startswith("readings.json: item 3, /serial: ")
 

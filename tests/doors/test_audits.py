@@ -682,7 +682,7 @@ def test_where_units_were_drawn_the_drawn_ones_are_expected(check: Check, time: 
     check.post(staff.ada, "acceptance")
     check.post(staff.officer, "notification")
     check.post(staff.ada, "sample", missing=2, probability="0.6")
-    drawn = check.post(staff.ada, "sample/reveal")["drawn"]
+    drawn = staff.ada.post(f"{check.path}/sample/reveal").json()["drawn"]
     assert len(drawn) == 1
     seen = {"statements": [{"subject": {"serial": drawn[0]}, "facts": {"country": "KE"}}]}
     check.post(staff.ada, "report", reports=[check.inspection(staff.ada, time(), **seen)])

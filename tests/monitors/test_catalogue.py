@@ -221,3 +221,43 @@ def test_a_file_that_does_not_keep_the_contract_is_refused(
 
     with pytest.raises(CatalogueBroken, match=refusal):
         Catalogue(modules)
+
+
+SHADOW = """
+from dataclasses import replace
+
+SHADOW = replace(MONITOR, version=2, evaluate=lambda *_: iter(()))
+"""
+
+
+def test_a_file_may_declare_the_next_version_of_its_kind(drop: Drop) -> None:
+    grown = Catalogue(drop(doors=KIND + SHADOW))
+
+    assert grown["doors"].version == 1
+    assert grown.shadows["doors"].version == 2
+    assert grown.shadows["doors"].kind == "doors"
+
+
+@pytest.mark.parametrize("slip", ["version=1", "version=2, any_fact=True"])
+def test_the_next_version_is_a_later_one_that_hears_the_same(drop: Drop, slip: str) -> None:
+    modules = drop(doors=KIND + SHADOW.replace("version=2", slip))
+
+    with pytest.raises(CatalogueBroken, match=r"doors.py: SHADOW must be made with replace"):
+        Catalogue(modules)
+
+
+def test_facts_that_were_checked_are_recalled_as_they_were_stated() -> None:
+    facts = {"gallery_size": 5, "position": {"lat": 1.0, "lon": 2.0, "accuracy_m": 3.0}}
+    stored = json.loads(json.dumps(facts))
+
+    recalled = catalogue().recall(stored)
+
+    assert vars(recalled) == catalogue().validate_facts(facts)
+    assert recalled.country is None
+
+
+def test_findings_that_are_for_the_authority_alone_are_named() -> None:
+    assert catalogue().confidential == [
+        kind for kind, monitor in catalogue().monitors.items() if monitor.confidential
+    ]
+    assert "party_standing" in catalogue().confidential

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from monitors import Answer, Finding, Statement, Subject, catalogue, physical_security
 from monitors.physical_security import Terms
 from tests.monitors.amended import amended, twice
-from tests.monitors.heard import NOON, judge, say
+from tests.monitors.heard import NOON, case, judge, say
 
 SITE = Subject("site", "BORDER-1")
 TERMS = {"checklist": ["door_lock", "rack_camera"], "recertify_days": 365}
@@ -93,6 +93,27 @@ def test_a_day_that_has_begun_in_the_far_east_is_not_the_future(hour: int, futur
 
 def test_a_certificate_is_not_judged_when_no_age_is_given() -> None:
     assert found({"checklist": ["guard"]}, say(SITE, certified_on=date(1, 1, 1))) == []
+
+
+def test_the_next_certificate_is_awaited_before_the_one_told_last_is_too_old() -> None:
+    terms = Terms.model_validate({"recertify_days": 365})
+    told = [
+        say(SITE, at=NOON - timedelta(days=age), certified_on=days_ago(age + 10))
+        for age in (5, 100)
+    ]
+    told.append(say(at=NOON, certified_on=days_ago(1)))
+    beside = case(sites=frozenset({"BORDER-1", "BORDER-2"}), earlier=tuple(told))
+
+    first, second = physical_security.MONITOR.awaits(terms, beside)  # type: ignore[misc]
+
+    assert [first.subject, second.subject] == [SITE, Subject("site", "BORDER-2")]
+    last_day = [days_ago(15) + timedelta(days=365), beside.granted_on + timedelta(days=365)]
+    over = [day + timedelta(days=1) for day in last_day]
+    assert [first.due_at, second.due_at] == [
+        datetime(*day.timetuple()[:3], tzinfo=UTC) for day in over
+    ]
+    assert (first.item, second.item) == ("certificate", "first_certificate")
+    assert list(physical_security.MONITOR.awaits(Terms(), beside)) == []  # type: ignore[misc]
 
 
 def test_an_amendment_changes_what_is_found() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -222,3 +223,14 @@ def test_a_look_that_was_promised_always_finds_another_state(deadline: Deadline)
 def test_what_comes_at_the_due_time_itself_is_in_time() -> None:
     assert rules.met_state(NOON, NOON) is State.MET
     assert rules.met_state(NOON, NOON + INSTANT) is State.MET_LATE
+
+
+def test_what_would_fall_due_on_a_day_off_may_come_on_the_next_working_day() -> None:
+    duty = replace(reports("P1M", grace=5), working_days=True)
+    plain = rules.period(duty, date(2026, 11, 1), 1, UTC_ZONE)
+    german = rules.period(duty, date(2026, 11, 26), 0, UTC_ZONE, ["DE"])
+    assert plain.due_at == datetime(2027, 1, 1, tzinfo=UTC)  # 31 December 2026 is a Thursday
+    # The period ends on Christmas Day, a Friday; Saturday is Boxing Day; Monday is the 28th.
+    assert german.period == (date(2026, 11, 26), date(2026, 12, 25))
+    assert german.due_at == datetime(2026, 12, 29, tzinfo=UTC)
+    assert german.grace_until == datetime(2026, 12, 31, tzinfo=UTC)

@@ -103,7 +103,11 @@ def test_worked_out_anew_the_schedule_is_what_it_was_and_what_is_missing_is_adde
     assert obligations.reschedule_around(sessions, now=day(0), limit=2) == 3
     assert schedule(sessions) == before
     with sessions() as session:
-        session.execute(text("DELETE FROM obligations WHERE settled_at IS NULL"))
+        untouched = "NOT EXISTS (SELECT FROM rungs r WHERE r.obligation_id = o.id)"
+        lost = session.execute(
+            text(f"DELETE FROM obligations o WHERE settled_at IS NULL AND {untouched} RETURNING 1")
+        ).all()
+        assert lost
         session.commit()
     for share in range(2):
         obligations.reschedule_around(sessions, now=day(0), share=(share, 2))
@@ -136,7 +140,8 @@ def test_shipments_and_arrivals_move_the_schedule_and_leave_the_past(
     number = make_license(verified, serials=("FR-1",), granted_on="2026-06-01")["number"]
     beat(sessions, day(0))
     (assumed,) = owed(dashboard)
-    assert (assumed["item"], assumed["due_at"][:10]) == ("SHIP-1", "2026-08-30")
+    # 60 days in transit, 30 more: until the end of 30 August
+    assert (assumed["item"], assumed["due_at"]) == ("SHIP-1", "2026-08-31T00:00:00Z")
     time.now = day(20)
     arrived = {"reference": "D-1", "license": number, "shipment": "SHIP-1"}
     body = arrived | {"arrived_on": date(2026, 6, 20).isoformat(), "serials": ["FR-1"]}

@@ -285,3 +285,41 @@ def test_a_license_is_heard_whole_when_some_condition_counts_over_all_its_units(
     assert docket(per_license).hears_all
     assert not docket(ruling()).hears_all
     assert not docket().hears_all
+
+
+def test_a_version_without_the_facts_that_were_stated_is_not_asked() -> None:
+    blind = ruling(version=2, effective_from=NOON, facts=frozenset())
+    said = [over(NOON - HOUR, id="before"), over(NOON, id="after")]
+    assert shown_by(judged(docket(ruling(), blind), *said)) == [(1, "before")]
+
+
+def test_the_next_version_of_a_monitor_judges_beside_the_present_one() -> None:
+    present = catalogue()["gallery_cap"]
+    silent = replace(present, version=2, evaluate=lambda *_: iter(()))
+    louder = replace(present, version=2)
+
+    def told(shadow: Any) -> list[tuple[int, bool]]:
+        found = judged(docket(ruling(shadow=shadow)), over())
+        return [(one.monitor_version, one.shadow) for one in found]
+
+    assert told(silent) == [(1, False)]
+    assert told(louder) == [(1, False), (2, True)]
+
+
+def test_a_finding_becomes_graver_with_the_steps_of_its_own_obligation() -> None:
+    one = ruling("heartbeat", terms={"every_hours": 72}, severity=Severity.MODERATE)
+    silent = Obligation(Subject("unit", "FR-1"), 3, NOON - 2 * HOUR, NOON - HOUR)
+    case = rules.case_of(docket(one), one, units={}, obligations=(silent,))
+    (found,) = rules.put(docket(one), one, (), case, NOON)
+
+    def grave(**changed: Any) -> Severity:
+        return rules.graver(found, [replace(silent, **changed)]).own_severity
+
+    mild = found.own_severity
+    steps = list(Severity)
+    assert rules.graver(found, []) is found
+    assert grave(steps=0) is mild
+    assert grave(steps=1) is steps[steps.index(mild) + 1]
+    assert grave(steps=9) is steps[-1]
+    assert grave(steps=1, slot=4) is mild
+    assert grave(steps=1, subject=Subject("unit", "FR-2")) is mild

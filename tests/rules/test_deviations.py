@@ -132,3 +132,25 @@ def test_a_deviation_is_told_in_a_sentence(subject: Subject, who: str) -> None:
     assert rules.sentence("Gallery cap", subject, FINDING) == (
         f"Gallery cap, {who}: 5,001 enrolled; expected: at most 5,000 enrolled."
     )
+
+
+OWN = "an inspection by the authority (grade A), or another source "
+
+
+@pytest.mark.parametrize(
+    ("sources", "lacking"),
+    [
+        ([], OWN + "with a name"),
+        ([("A", "inspector")], None),
+        ([("D", "NORDLICHT")], OWN + "independent of NORDLICHT"),
+        ([("D", "NORDLICHT"), ("E", "NORDLICHT")], OWN + "independent of NORDLICHT"),
+        ([("D", "NORDLICHT"), ("E", "KE-BCA")], None),
+        ([("F", "anonymous")], OWN + "with a name"),
+        ([("F", "anonymous"), ("E", "KE-BCA")], OWN + "independent of KE-BCA"),
+    ],
+)
+def test_a_conclusion_needs_an_inspector_or_two_independent_sources(
+    sources: list[tuple[str, str]], lacking: str | None
+) -> None:
+    assert rules.lacking(sources) == lacking
+    assert rules.conclusive(sources) is (lacking is None)
