@@ -115,6 +115,9 @@ class Hears:
 
     `latest`: the latest statement before, of each subject (`scope="subject"`: of the same one only).
     `apart`: with `latest`, the latest of each kind of source, so that one may be set against another.
+    `beyond`: with `apart`, numbers by fact: while nobody else spoke of the subject, its author's own
+    reading before counts only if one of these has grown by more than that since, or a `position` lies
+    farther away than both accuracies reach.
     `every`: all that reports stated before of the same subject, for a fact that is seldom stated.
     `inventories`: also inventories that name the unit, and what units said that an inventory names.
     `lag`: also the latest statement of the same subject that is at least this much older.
@@ -127,6 +130,7 @@ class Hears:
 
     latest: bool = False
     apart: bool = False
+    beyond: tuple[tuple[str, float], ...] | None = None
     every: bool = False
     inventories: bool = False
     lag: timedelta | None = None

@@ -75,6 +75,7 @@ COUNTS = frozenset({"gallery_size", "watchlist_size"})
 GRAVE = frozenset({"site", "country", "possessor", "disposition"})
 COMPARED = (*sorted(COUNTS), *sorted(GRAVE), "software_version", "match_modes")
 VALUES = attrgetter(*COMPARED)
+CUSTODY = "custody"
 MOVED = {"country": "site"}
 """A custody event that names a site overtakes what was said of the country before."""
 
@@ -123,7 +124,7 @@ Voice = tuple[str, Said]
 
 def hears(terms: Terms) -> Hears:
     """What each kind of source last said of the same subject."""
-    return Hears(latest=True, apart=True, inventories=True, window=terms.window)
+    return Hears(latest=True, apart=True, beyond=(), inventories=True, window=terms.window)
 
 
 def evaluate(
@@ -213,7 +214,7 @@ def _handed_over(
         for event in custody
         if first is not None
         and event.serial in spoken_of
-        and event.id.startswith("custody:")
+        and event.source.kind == CUSTODY
         and not event.corrected
         and first - event.at <= terms.window
         for name, value in _told(event).items()
@@ -225,7 +226,7 @@ def _reported(custody: Iterable[CustodyEvent]) -> list[Said]:
     return [
         _of(event, _told(event))
         for event in custody
-        if not event.corrected and not event.id.startswith("custody:")
+        if not event.corrected and event.source.kind != CUSTODY
     ]
 
 
@@ -271,13 +272,18 @@ def _against(
 
 def _weight(other: Said) -> tuple[bool, str]:
     """Order sources: custody events first, since they say from when on; then by grade."""
-    return (not other.id.startswith("custody:"), other.source.grade)
+    return (other.source.kind != CUSTODY, other.source.grade)
 
 
 def _overtaken(other: Said, name: str, others: Mapping[str, tuple[Said, Stated]]) -> bool:
     """Say whether a custody event has come between."""
-    event = others.get(f"custody {MOVED.get(name, name)}")
-    return event is not None and other.observed_at < event[0].observed_at
+    moved = MOVED.get(name, name)
+    return any(
+        event.source.kind == CUSTODY
+        and getattr(event.facts, moved) is not None
+        and other.observed_at < event.observed_at
+        for event, _ in others.values()
+    )
 
 
 def _contradict(terms: Terms, name: str, mine: Any, theirs: Any) -> bool:

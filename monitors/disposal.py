@@ -64,6 +64,8 @@ TELL_THE_METHOD = "a report that states the disposal and its method"
 FIRST, LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Beyond these the calendar of some time zone has ended: they stand for all that lies beyond."""
 
+CUSTODY = "custody"
+
 
 class Terms(TermsModel):
     """How a unit may be disposed of, and what must prove it."""
@@ -165,7 +167,7 @@ def _other_method(terms: Terms, statement: Statement[Facts], method: str) -> Fin
 def _untold(terms: Terms, case: Case) -> Iterator[Finding]:
     """Find the disposals that custody events alone tell of: no report could have told the method."""
     disposals = list(_disposals(case))
-    reported = {event.serial for event in disposals if not event.id.startswith("custody:")}
+    reported = {event.serial for event in disposals if event.source.kind != CUSTODY}
     for event in disposals:
         before = case.in_force_from is not None and event.at < case.in_force_from
         if before or event.serial in reported:

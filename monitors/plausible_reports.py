@@ -113,9 +113,11 @@ Latest = dict[str, Said]
 """The latest statement about a subject of each kind of source."""
 
 
-def hears(_terms: Terms) -> Hears:
-    """Each kind of source is compared with its own last word."""
-    return Hears(latest=True, apart=True)
+def hears(terms: Terms) -> Hears:
+    """Each kind of source is compared with its own last word, of a device only if much changed."""
+    growth = float(terms.max_growth_per_hour)
+    changed = (("position", 0.0), ("gallery_size", growth), ("watchlist_size", growth))
+    return Hears(latest=True, apart=True, beyond=changed)
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.assessments import files, rules, statements
 from app.assessments.hindsight import Then
 from app.assessments.rules import Docket, Ruling
-from app.assessments.statements import INSTANT, LONGEST, Probe, Units
+from app.assessments.statements import INSTANT, LONGEST, Beyond, Probe, Units
 from monitors import Case, Hears, Need, Statement, Subject, catalogue
 
 Said = Sequence[Statement[Any]]
@@ -46,6 +46,16 @@ def _asked(hears: Hears) -> Asked:
     return Asked(hears.stating, hears.apart, hears.every)
 
 
+def _least(one: Beyond, other: tuple[tuple[str, float], ...] | None) -> Beyond:
+    """Let whoever asks for more be served: with no limit at all, or with the lowest."""
+    if one is None or other is None:
+        return None
+    least = dict(one)
+    for name, limit in other:
+        least[name] = min(limit, least.get(name, limit))
+    return least
+
+
 class Loaded:
     """What monitors asked for beside the statements, fetched once for all hearings together."""
 
@@ -59,18 +69,21 @@ class Loaded:
 
     def _hear(self, hearings: Sequence[Hearing]) -> dict[tuple[int, Asked], list[Statement[Any]]]:
         """Ask once for each fact that some monitor must hear back."""
-        probes: dict[Asked, dict[tuple[int, Subject, datetime], datetime]] = {}
+        probes: dict[Asked, dict[tuple[int, Subject, datetime], Probe]] = {}
+        beyond: dict[Asked, Beyond] = {}
         for hearing in hearings:
             for ruling in listening(hearing):
-                wanted = probes.setdefault(_asked(ruling.hears), {})
+                asked = _asked(ruling.hears)
+                beyond[asked] = _least(beyond.get(asked, {}), ruling.hears.beyond)
+                wanted = probes.setdefault(asked, {})
                 for probe in self._probes(hearing, ruling):
                     key = probe.license_id, probe.subject, probe.until
-                    wanted[key] = min(wanted.get(key, probe.since), probe.since)
+                    if key not in wanted or probe.since < wanted[key].since:
+                        wanted[key] = probe
         earlier: dict[tuple[int, Asked], list[Statement[Any]]] = {}
         for asked, wanted in probes.items():
-            spans = [Probe(id, who, since, until) for (id, who, until), since in wanted.items()]
             answered = statements.before(
-                self._session, spans, asked.stating, apart=asked.apart, every=asked.every
+                self._session, list(wanted.values()), **asked._asdict(), beyond=beyond[asked]
             )
             for license_id, found in answered.items():
                 earlier[license_id, asked] = sorted(found, key=statements.order)
@@ -99,15 +112,15 @@ class Loaded:
         window = hears.window or LONGEST
         first = hearing.said[0].observed_at
         if hears.latest or hears.every:
+            said = {one.subject: one for one in reversed(hearing.said)}
             subjects: Iterable[Subject] = (
-                self._all(hearing, hears.stating)
-                if hears.scope == "license"
-                else {one.subject for one in hearing.said}
+                self._all(hearing, hears.stating) if hears.scope == "license" else said
             )
             if hears.inventories:
                 subjects = {*subjects, *map(_unit, sighted(hearing.said))}
+            since, until = first - window, first - INSTANT
             for subject in subjects:
-                yield Probe(license_id, subject, first - window, first - INSTANT)
+                yield Probe(license_id, subject, since, until, said.get(subject))
         if hears.lag is not None:
             for one in hearing.said:
                 until = one.observed_at - hears.lag

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from monitors import Grade, Source, Statement, Subject, Unit, catalogue
 LONGEST = timedelta(days=3660)
 INSTANT = timedelta(microseconds=1)
 READING = "reading"
+METRES_PER_DEGREE = 111_194.9
+"""Of a meridian of the sphere of 6,371 km."""
 STATEMENTS = cast("Table", StatementRow.__table__)
 
 
@@ -56,12 +59,22 @@ CROSS JOIN LATERAL (
 ) s
 """)
 
-_BEFORE_APART = _collected("""
+_BEFORE_APART = """
 WITH q AS (
     SELECT * FROM unnest(CAST(:licenses AS bigint[]), CAST(:kinds AS text[]),
                          CAST(:subjects AS text[]), CAST(:since AS timestamptz[]),
-                         CAST(:until AS timestamptz[]))
-         AS q(license_id, kind, subject, since, until)
+                         CAST(:until AS timestamptz[]){arrays})
+         AS q(license_id, kind, subject, since, until{columns})
+), said AS MATERIALIZED (
+    SELECT DISTINCT ON (q.license_id, q.kind, q.subject, q.until, t.source_kind, t.said_by)
+           q.license_id, q.kind, q.subject, t.observed_at, t.captured_at, t.received_at,
+           t.source_kind, t.grade, t.said_by, t.mode, t.report_id::text, t.number, t.facts
+    FROM q JOIN statements t ON t.license_id = q.license_id AND t.subject = q.subject
+         AND t.subject_kind = q.kind AND t.superseded_at IS NULL
+         AND t.observed_at >= q.since AND t.observed_at <= q.until
+         AND (:stating = '' OR t.facts ? :stating)
+    ORDER BY q.license_id, q.kind, q.subject, q.until, t.source_kind, t.said_by,
+             t.observed_at DESC, t.report_id DESC, t.number DESC
 )
 SELECT q.license_id, q.kind AS subject_kind, q.subject AS serial, r.*
 FROM q CROSS JOIN LATERAL (
@@ -73,19 +86,45 @@ FROM q CROSS JOIN LATERAL (
       AND (:stating = '' OR r.facts ? :stating)
     ORDER BY r.observed_at DESC LIMIT 1
 ) r
+WHERE {heard}
 UNION ALL
-SELECT * FROM (
-    SELECT DISTINCT ON (q.license_id, q.kind, q.subject, q.until, t.source_kind, t.said_by)
-           q.license_id, q.kind, q.subject, t.observed_at, t.captured_at, t.received_at,
-           t.source_kind, t.grade, t.said_by, t.mode, t.report_id::text, t.number, t.facts
-    FROM q JOIN statements t ON t.license_id = q.license_id AND t.subject = q.subject
-         AND t.subject_kind = q.kind AND t.superseded_at IS NULL
-         AND t.observed_at >= q.since AND t.observed_at <= q.until
-         AND (:stating = '' OR t.facts ? :stating)
-    ORDER BY q.license_id, q.kind, q.subject, q.until, t.source_kind, t.said_by,
-             t.observed_at DESC, t.report_id DESC, t.number DESC
-) said
-""")
+SELECT * FROM said
+"""
+_UNLESS_ALIKE = """
+q.said_by IS DISTINCT FROM r.said_by
+OR (q.license_id, q.kind, q.subject) IN (SELECT license_id, kind, subject FROM said)
+"""
+_MOVED = """
+OR (abs(q.lat - CAST(r.facts #>> '{position,lat}' AS float8))
+    + abs(q.lon - CAST(r.facts #>> '{position,lon}' AS float8))) * :metres_per_degree
+   >= q.accuracy_m + CAST(r.facts #>> '{position,accuracy_m}' AS float8) + :position
+"""
+_GROWN = "OR q.{fact} - coalesce(CAST(r.facts ->> '{fact}' AS float8), 0) > :{fact}\n"
+POSITION = "position"
+PLACE = ("lat", "lon", "accuracy_m")
+
+
+@cache
+def _apart(compared: tuple[str, ...] | None) -> TextClause:
+    """Ask what each kind of source said last; of the same author's readings only what has changed."""
+    if compared is None:
+        return _collected(_BEFORE_APART.format(arrays="", columns="", heard="true"))
+    placed = PLACE if POSITION in compared else ()
+    numbers = [name for name in compared if name != POSITION]
+    names = ["said_by", *placed, *numbers]
+    types = ["text", *["float8"] * (len(names) - 1)]
+    return _collected(
+        _BEFORE_APART.format(
+            arrays="".join(
+                f", CAST(:now_{name} AS {type}[])" for name, type in zip(names, types, strict=True)
+            ),
+            columns="".join(f", {name}" for name in names),
+            heard=_UNLESS_ALIKE
+            + (_MOVED if placed else "")
+            + "".join(_GROWN.format(fact=name) for name in numbers),
+        )
+    )
+
 
 _EVERY = _collected("""
 SELECT q.license_id, q.kind AS subject_kind, q.subject AS serial, t.observed_at, t.captured_at,
@@ -136,6 +175,12 @@ class Probe(NamedTuple):
     subject: Subject
     since: datetime
     until: datetime
+    now: Statement[Any] | None = None
+    """What is said of it next."""
+
+
+Beyond = Mapping[str, float] | None
+"""What must have changed by how much for a device's reading before to be heard; see `Hears`."""
 
 
 def reading_id(serial: str, observed_at: str) -> str:
@@ -149,8 +194,9 @@ def report_statement_id(report: UUID | str, number: int) -> str:
 
 
 def order(statement: Statement[Any]) -> tuple[Any, ...]:
-    """Sort statements as monitors hear them: by when they were true."""
-    return (statement.observed_at, statement.subject.reference, statement.id)
+    """Sort statements as monitors hear them: by when they were true, then as they stand in a report."""
+    source, _, number = statement.id.partition("#")
+    return (statement.observed_at, statement.subject.reference, source, int(number or 0))
 
 
 def before(
@@ -160,6 +206,7 @@ def before(
     *,
     apart: bool = False,
     every: bool = False,
+    beyond: Beyond = None,
 ) -> dict[int, list[Statement[Any]]]:
     """Answer probes, by license: the latest statement in each span that states a fact.
 
@@ -167,18 +214,59 @@ def before(
     """
     if not probes:
         return {}
+    changing = _changing(probes, beyond)
+    compared = None if beyond is None else tuple(sorted(changing.keys() & beyond.keys()))
     rows = session.scalars(
-        _EVERY if every else _BEFORE_APART if apart else _BEFORE,
-        {
+        _EVERY if every else _apart(compared) if apart else _BEFORE,
+        changing
+        | {
             "licenses": array([probe.license_id for probe in probes]),
             "kinds": array([probe.subject.kind for probe in probes]),
             "subjects": array([probe.subject.reference for probe in probes]),
-            "since": array([probe.since.isoformat() for probe in probes]),
-            "until": array([probe.until.isoformat() for probe in probes]),
+            "since": array(_written(probe.since for probe in probes)),
+            "until": array(_written(probe.until for probe in probes)),
             "stating": stating,
         },
     )
     return _by_license(rows.one())
+
+
+def _changing(probes: Sequence[Probe], beyond: Beyond) -> dict[str, Any]:
+    """Give the author of each subject's next reading, and what it says that may have changed.
+
+    What cannot have changed by enough is left out, so that most often nothing need be compared.
+    """
+    if beyond is None:
+        return {}
+    asked: dict[str, Any] = {"now_said_by": array([_device(probe.now) for probe in probes])}
+    facts = [probe.now.facts if probe.now else None for probe in probes]
+    for name, limit in beyond.items():
+        stated = [getattr(one, name, None) for one in facts]
+        if name == POSITION and any(stated):
+            asked |= {"metres_per_degree": METRES_PER_DEGREE, POSITION: limit}
+            for part in PLACE:
+                asked[f"now_{part}"] = _numbers(getattr(one, part, None) for one in stated)
+        elif name != POSITION:
+            large = [one if one is not None and one > limit else None for one in stated]
+            if any(large):
+                asked |= {f"now_{name}": _numbers(large), name: limit}
+    return asked
+
+
+def _written(moments: Iterable[datetime]) -> list[str]:
+    """Write moments in ISO 8601, each once: many probes share theirs."""
+    known: dict[datetime, str] = {}
+    return [known.get(one) or known.setdefault(one, one.isoformat()) for one in moments]
+
+
+def _device(said: Statement[Any] | None) -> str:
+    """Name the author of a reading; nobody where it is none."""
+    return said.source.by if said is not None and said.source.kind == READING else ""
+
+
+def _numbers(values: Iterable[float | None]) -> str:
+    """Write numbers as a PostgreSQL array literal."""
+    return f"{{{','.join('NULL' if one is None else repr(one) for one in values)}}}"
 
 
 def inventories(

@@ -155,7 +155,9 @@ def _add_occurrences(
             where=Occurrence.withdrawn_at.is_not(None)
             | Occurrence.cleared_at.is_distinct_from(statement.excluded.cleared_at)
             | (Occurrence.digest != statement.excluded.digest)
-            | (Occurrence.observed != statement.excluded.observed),
+            | (Occurrence.observed != statement.excluded.observed)
+            | (Occurrence.expected != statement.excluded.expected)
+            | (Occurrence.severity != statement.excluded.severity),
         ).returning(Occurrence.deviation_id),
         [rows[key] for key in sorted(rows)],
     )

@@ -256,7 +256,7 @@ def test_a_statement_must_agree_with_custody() -> None:
         event(site="NBO-T1", serial="OTHER"),
         event(site="NBO-T1", at=after(hours=4)),
         event(site="NBO-T1", at=after(hours=-22)),
-        event(id="report:1#0", site="NBO-T1"),
+        event(id="report:1#0", site="NBO-T1", source=Source("attestation", Grade.E, "NORDLICHT")),
         event(),
     ],
 )
