@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from pydantic_core import to_json
+
 from app.assessments import rules, statements
 from app.assessments.rules import Context, Docket, Ruling
 from benchmarks import one_license, said
@@ -46,8 +48,7 @@ def kinds(_url: str, scale: float) -> list[Figure]:
 
 
 def _text(one: Statement[Any]) -> bytes:
-    facts = catalogue().facts_model.model_validate(one.facts.__dict__)
-    return facts.model_dump_json(exclude_none=True).encode()
+    return to_json(catalogue().validate_facts(one.facts.__dict__))
 
 
 def _batch(docket: Docket, since: int) -> Batch:

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict
 
-from monitors._contract import FactsModel, Monitor, TermsModel
+from monitors._contract import Monitor, TermsModel
 
 
 class CatalogueBroken(Exception):
@@ -54,15 +54,6 @@ class Catalogue:
         self.facts: dict[str, Fact] = {
             name: _fact(name, field, self.monitors.values()) for name, field in self._fields.items()
         }
-        self.facts_model: type[BaseModel] = create_model(
-            "Facts",
-            __base__=FactsModel,
-            __doc__="The fact vocabulary: what a report or a reading may state. All are optional.",
-            **cast(
-                "Any",
-                {name: (field.rebuild_annotation(), None) for name, field in self._fields.items()},
-            ),
-        )
         self._stated = type("Stated", (_Stated,), dict.fromkeys(self._fields))
         self.typed_facts = self._typed_facts()
         self._adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(self.typed_facts)
@@ -90,7 +81,7 @@ class Catalogue:
 
     def _typed_facts(self) -> type[dict[str, Any]]:
         """Build the vocabulary as a TypedDict: validated facts hold only what was stated."""
-        fields = {name: field.rebuild_annotation() for name, field in self._fields.items()}
+        fields = {name: _worded(field) for name, field in self._fields.items()}
         make: Any = TypedDict
         typed = make("StatedFacts", fields, total=False)
         typed.__pydantic_config__ = ConfigDict(extra="forbid")
@@ -210,6 +201,13 @@ def _meaning(field: FieldInfo) -> tuple[str, ...]:
         repr(part)
         for part in (field.annotation, field.metadata, field.description, field.json_schema_extra)
     )
+
+
+def _worded(field: FieldInfo) -> Any:
+    """Give the type of a fact with its question, unit and subjects, for whoever reads the schema."""
+    extra = cast("dict[str, Any]", field.json_schema_extra)
+    words = Field(description=field.description, json_schema_extra=extra)
+    return Annotated[field.rebuild_annotation(), words]
 
 
 def _fact(name: str, field: FieldInfo, monitors: Iterable[Monitor]) -> Fact:
