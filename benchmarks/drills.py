@@ -29,6 +29,7 @@ from sqlalchemy import make_url
 
 from app.clock import now
 from benchmarks.ground import free_port, wait_ready
+from benchmarks.schedulers import schedulers
 
 LICENSE = {
     "number": "BX-DRILL-1",
@@ -352,6 +353,7 @@ def _wait_stored(clients: Clients) -> None:
 DRILLS: dict[str, tuple[Callable[[int], dict[str, Any]], int, int]] = {
     "kills": (kills, 24, 3),
     "full_disk": (full_disk, 1, 1),
+    "schedulers": (schedulers, 10, 1),
 }
 
 

@@ -18,10 +18,13 @@ from app.clock import now
 from app.database import connect, sessions_of
 from app.obligations import service as obligations
 from benchmarks import ground, load
+from benchmarks.checklists import checklists
 from benchmarks.ground import Ground
 from benchmarks.kinds import kinds
 from benchmarks.places import countries
+from benchmarks.plans import plans
 from benchmarks.replay import replay
+from benchmarks.schedule import schedule
 from benchmarks.table import Figure
 
 
@@ -363,4 +366,7 @@ FIGURES = {
     "kinds": kinds,
     "countries": countries,
     "replay": replay,
+    "schedule": schedule,
+    "checklists": checklists,
+    "plans": plans,
 }

@@ -1,6 +1,7 @@
 """How long it takes to work out anew what is owed on every license, and what a tick costs.
 
-The schedule is recomputed by two processes, on two cores, that divide the licenses. A tick is measured among few and among many rows that are not due.
+The schedule is recomputed by two processes, on two cores, that divide the licenses. A tick is measured
+among few and among many rows that are not due.
 """
 
 import json
@@ -30,7 +31,7 @@ NOW = datetime(2026, 1, 6, tzinfo=UTC)
 """The day after everything was registered: nothing is due yet, and only the schedule is made."""
 
 
-def figures(url: str, scale: float) -> list[Figure]:
+def schedule(url: str, scale: float) -> list[Figure]:
     """Measure on `scale` thousand licenses of ten units; 100,000 are reckoned from them."""
     licenses = max(20, int(1_000 * scale))
     made = ground.lay(url, "bench_schedule", licenses=licenses).settings.url

@@ -1,13 +1,6 @@
-"""The short form of what is measured and drilled of schedules."""
+"""The short form of what is drilled of schedules; what is measured of them is among the figures."""
 
-from app.cli.postgres import Postgres
-from benchmarks import schedule, schedulers
-
-
-def test_the_schedule_of_many_licenses_can_be_measured(postgres: Postgres) -> None:
-    whole, tick = schedule.figures(postgres.url, 0.02)
-    assert "min" in whole.measured
-    assert "ms" in tick.measured
+from benchmarks import schedulers
 
 
 def test_two_schedulers_of_which_one_sleeps_and_one_dies_miss_and_double_nothing() -> None:
