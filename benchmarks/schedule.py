@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from multiprocessing.synchronize import Barrier
 
 import psycopg
@@ -27,7 +27,7 @@ CADENCES = {
 }
 WHOLE = 100_000
 MINUTES = 5
-NOW = datetime(2026, 1, 6, tzinfo=UTC)
+NOW = datetime.fromisoformat(f"{ground.GRANTED}T00:00:00Z") + timedelta(days=1)
 """The day after everything was registered: nothing is due yet, and only the schedule is made."""
 
 
@@ -37,13 +37,15 @@ def schedule(url: str, scale: float) -> list[Figure]:
     made = ground.lay(url, "bench_schedule", licenses=licenses).settings.url
     _cadences(made)
     seconds, again = recompute(made), recompute(made)
+    owed = _owed(made)
+    assert owed == licenses * (ground.UNITS_A_LICENSE + len(CADENCES))
     few, many = ticks(made, rows=max(1_000, int(100_000 * scale)))
     whole, second = (WHOLE / licenses * taken / 60 for taken in (seconds, again))
     return [
         Figure(
             "schedule of 100,000 licenses",
             f"{whole:.1f} min planned for the first time, {second:.1f} min recomputed",
-            f"from {licenses:,} licenses in {seconds:.1f} s and {again:.1f} s",
+            f"from {licenses:,} licenses, {owed:,} rows, in {seconds:.1f} s and {again:.1f} s",
             f"at most {MINUTES} min",
             second <= MINUTES,
         ),
@@ -92,6 +94,12 @@ def _work(url: str, barrier: Barrier, share: tuple[int, int]) -> None:
     barrier.wait()
     assert obligations.reschedule_around(sessions, now=NOW, share=share) > 0
     engine.dispose()
+
+
+def _owed(url: str) -> int:
+    with _database(url) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM obligations").fetchall()
+        return count
 
 
 def ticks(url: str, *, rows: int) -> tuple[float, float]:
