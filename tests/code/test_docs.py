@@ -62,14 +62,19 @@ def test_the_readme_names_both_commands_a_stranger_needs() -> None:
 REQUEST = re.compile(
     r"^curl -si? \$URL(?P<path>\S+) -H \"Authorization: Bearer \$(?P<key>\w+)\""
     r"(?: -H \"Content-Type: (?P<type>[^\"]+)\"(?: \\\n)?"
-    r"\s+(?:-d|--data-binary) '(?P<body>[^']*)')?$",
+    r"\s+(?:-d|--data-binary) '(?P<body>[^']*)')?"
+    r"(?: > \S+)?$",
     re.MULTILINE,
 )
 
 
 def test_the_first_try_of_the_readme_works(door: OpenDoor, sequencer: Sequencer) -> None:
     readme = (ROOT / "README.md").read_text()
-    doors = {"OFFICER": door("licensing_officer"), "ACME": door("exporter", "ACME")}
+    doors = {
+        "OFFICER": door("licensing_officer"),
+        "ACME": door("exporter", "ACME"),
+        "SUPERVISOR": door("supervisor"),
+    }
     requests = list(REQUEST.finditer(readme))
     told = []
 
@@ -82,10 +87,12 @@ def test_the_first_try_of_the_readme_works(door: OpenDoor, sequencer: Sequencer)
             headers = {"Content-Type": request["type"]}
             answer = opened.post(request["path"], content=request["body"], headers=headers)
         assert answer.is_success, answer.text
-        told.append(answer.json())
+        told.append(answer.json() if "json" in answer.headers["Content-Type"] else answer.content)
 
-    assert len(requests) == readme.count("\ncurl ") == 6
-    _, _, report, readings, alerts, deviation = told
+    assert len(requests) == readme.count("\ncurl ") == 8
+    _, _, report, readings, alerts, deviation, audit, checklist = told
+    assert audit["state"] == "planned"
+    assert checklist.startswith(b"%PDF")
     assert report["deviations"] == [deviation["id"]]
     assert (readings["accepted"], [one["line"] for one in readings["rejected"]]) == (2, [3])
     assert len(alerts["items"]) == 3
