@@ -14,19 +14,23 @@ from sqlalchemy import make_url
 
 from app import clock, wire
 from app.access.once import KeyUsedForOther, Replay
-from app.access.router import May, calls, scheme, undeclared
-from app.access.rules import KeyMissing, Role, RoleNotAllowed
+from app.access.router import May, MayWithPassword, calls, password_scheme, scheme, undeclared
+from app.access.rules import KeyMissing, PasswordMissing, Role, RoleNotAllowed
 from app.access.service import Keyring
 from app.alerts.freshness import Freshness
 from app.alerts.router import router as alerts
 from app.assessments.reconciliation_router import router as reconciliation
 from app.assessments.router import router as assessments
 from app.assessments.shadow_router import router as shadow
+from app.audits import openrosa
 from app.audits.checklist_router import router as checklists
+from app.audits.openrosa_answers import XML, OpenRosa
+from app.audits.openrosa_router import router as phones
 from app.audits.planning_router import router as audit_plans
 from app.audits.review_router import router as audit_reviews
 from app.audits.router import router as audits
 from app.audits.sampling_router import router as audit_samples
+from app.audits.submission_router import router as audit_submissions
 from app.database import connect, sessions_of
 from app.deviations.router import router as deviations
 from app.errors import StorageFull, Trouble, Unavailable
@@ -73,7 +77,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_reviews,
     audit_samples,
     audit_plans,
+    audit_submissions,
     checklists,
+    phones,
     compliance,
     release,
     coverage,
@@ -110,17 +116,21 @@ class Endwatch(FastAPI):
                     if isinstance(route, APIRoute):
                         _document(document["paths"][route.path], route)
             settle_schemas(document, ReadingIn)
-            key = scheme.model.model_dump(mode="json", by_alias=True, exclude_none=True)
-            document["components"]["securitySchemes"] = {"key": key}
+            document["components"]["securitySchemes"] = {
+                name: one.model.model_dump(mode="json", by_alias=True, exclude_none=True)
+                for name, one in (("key", scheme), ("password", password_scheme))
+            }
         return self.openapi_schema or {}
 
 
 def _document(path: dict[str, Any], route: APIRoute) -> None:
     """Add what any such route can answer to what it says of itself."""
-    needed = next((call.roles for call in calls(route) if isinstance(call, May)), None)
+    declared = next((call for call in calls(route) if isinstance(call, May)), None)
+    needed = declared.roles if declared is not None else None
+    by_password = isinstance(declared, MayWithPassword)
     kinds: list[type[Trouble]] = []
     if needed is not None:
-        kinds += [KeyMissing, Trouble, Unavailable]
+        kinds += [PasswordMissing if by_password else KeyMissing, Trouble, Unavailable]
     if needed is not None and needed != frozenset(Role):
         kinds += [RoleNotAllowed]
     if route.dependant.path_params or route.dependant.query_params:
@@ -130,9 +140,12 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
         kinds += [MalformedJson, KeyUsedForOther, BodyTooLarge, FieldsInvalid, StorageFull]
     for method in methods:
         operation = path[method.lower()]
-        tell_troubles(operation, kinds)
+        if route.path.startswith(openrosa.PREFIX):
+            tell_troubles(operation, kinds, XML)
+        else:
+            tell_troubles(operation, kinds)
         if needed is not None:
-            operation["security"] = [{"key": []}]
+            operation["security"] = [{"key": []}, *([{"password": []}] if by_password else [])]
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> FastAPI:
@@ -166,8 +179,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
         limits={
             "/v1/readings": settings.readings_limit_bytes,
             "/v1/audit-plans": 16 * settings.json_limit_bytes,
+            openrosa.SUBMISSION: openrosa.POST_LIMIT,
         },
     )
+    app.add_middleware(OpenRosa)
     app.add_middleware(Freshness, state=app.state)
     app.add_middleware(Observed)
     return app

@@ -4,6 +4,7 @@ from app.access import models as _access
 from app.alerts import models as _alerts
 from app.assessments import models as _assessments
 from app.audits import draws as _draws
+from app.audits import forms as _forms
 from app.audits import models as _audits
 from app.audits import plans as _plans
 from app.database import Base
@@ -22,6 +23,7 @@ TABLES = (
     _audits,
     _deviations,
     _draws,
+    _forms,
     _journal,
     _licenses,
     _obligations,

@@ -3,18 +3,30 @@
 A route without a declaration stops the service at its start (`undeclared`).
 """
 
+import base64
+import binascii
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
+from fastapi.security import HTTPBasic, HTTPBearer
 
-from app.access.rules import READS_FILINGS, Actor, KeyMissing, Role, RoleNotAllowed
+from app.access.rules import (
+    READS_FILINGS,
+    Actor,
+    KeyMissing,
+    PasswordMissing,
+    Role,
+    RoleNotAllowed,
+)
 
 scheme = HTTPBearer(
     auto_error=False, bearerFormat="ew_<id>_<secret>", description="A key made by `endwatch keys`"
+)
+password_scheme = HTTPBasic(
+    auto_error=False, realm="Endwatch", description="Any name, and as password a key"
 )
 
 
@@ -26,7 +38,7 @@ class May:
 
     async def __call__(self, request: Request) -> Actor:
         """Recognize who is asking and whether the role may."""
-        token = bearer(request.headers.get("authorization"))
+        token = self._token(request.headers.get("authorization"))
         if token is None:
             raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
         keyring, now = request.app.state.keyring, request.app.state.clock()
@@ -39,6 +51,39 @@ class May:
             raise RoleNotAllowed(f"A key of role {actor.role} may not do this; needed: {allowed}.")
         return actor
 
+    def _token(self, header: str | None) -> str | None:
+        return bearer(header)
+
+
+class MayWithPassword(May):
+    """The declaration of a route for programs that ask people for a name and a password.
+
+    The password is the key, whatever the name; a key sent in the other way opens it too.
+    """
+
+    async def __call__(self, request: Request) -> Actor:
+        """Recognize who is asking; a program that is refused is told to ask for a password."""
+        try:
+            return await super().__call__(request)
+        except KeyMissing as missing:
+            raise PasswordMissing(
+                "Give a key you were given (ew_…) as password; any user name will do."
+            ) from missing
+
+    def _token(self, header: str | None) -> str | None:
+        return bearer(header) or password(header)
+
+
+def password(header: str | None) -> str | None:
+    """Take the password out of an Authorization header (RFC 7617)."""
+    if header is None or header[:6].lower() != "basic ":
+        return None
+    try:
+        pair = base64.b64decode(header[6:].strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return pair.partition(":")[2].strip()
+
 
 def bearer(header: str | None) -> str | None:
     """Take the token out of an Authorization header."""
@@ -50,6 +95,11 @@ def bearer(header: str | None) -> str | None:
 def may(*roles: Role) -> Any:
     """Declare the roles of a route, as a parameter's default dependency."""
     return Depends(May(*roles))
+
+
+def may_with_password(*roles: Role) -> Any:
+    """Declare the roles of a route that takes the key as a password too."""
+    return Depends(MayWithPassword(*roles))
 
 
 async def public() -> None:

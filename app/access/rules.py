@@ -3,8 +3,10 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from app.errors import NotAllowed, NotAuthenticated
 
@@ -43,6 +45,14 @@ READS_FILINGS = frozenset(
 
 class KeyMissing(NotAuthenticated):
     """The request carries no key, or one that is not known, has expired or was revoked."""
+
+
+class PasswordMissing(NotAuthenticated):
+    """The request carries no key as password, or one that is not known, has expired or was revoked."""
+
+    headers: ClassVar[Mapping[str, str]] = {
+        "WWW-Authenticate": 'Basic realm="Endwatch", charset="UTF-8"'
+    }
 
 
 class RoleNotAllowed(NotAllowed):

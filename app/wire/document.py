@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,8 +15,12 @@ SHOWN = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}{Problem.__name__}"}}}
 UNSAID = {"", "Validation Error"}
 
 
-def tell_troubles(operation: dict[str, Any], kinds: Iterable[type[Trouble]]) -> None:
-    """Add what any route of its sort can answer, and show every error as a problem."""
+def tell_troubles(
+    operation: dict[str, Any],
+    kinds: Iterable[type[Trouble]],
+    shown: Mapping[str, Any] = SHOWN,
+) -> None:
+    """Add what any route of its sort can answer, and show every error as a problem, or as said."""
     responses = operation["responses"]
     for kind in kinds:
         response = responses.setdefault(str(kind.status), {"description": ""})
@@ -24,7 +28,7 @@ def tell_troubles(operation: dict[str, Any], kinds: Iterable[type[Trouble]]) -> 
             response["description"] = f"{kind.title()}."
     for status, response in responses.items():
         if status >= "400":
-            response["content"] = SHOWN
+            response["content"] = shown
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -152,12 +152,13 @@ def plain(status: int, detail: str, headers: Mapping[str, str] | None = None) ->
 def _on_database(request: Request, error: Exception) -> Response:
     trouble = trouble_of(error)
     if trouble is None:
-        return _on_anything(request, error)
+        return fault(request, error)
     _log.warning("database_trouble", path=request.url.path, trouble=trouble.slug())
     return answer(trouble)
 
 
-def _on_anything(request: Request, error: Exception) -> Response:
+def fault(request: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw, and log it."""
     _log.error("unexpected", path=request.url.path, exc_info=error)
     return answer(Trouble("This is a fault of ours and was logged. Nothing was stored."))
 
@@ -170,4 +171,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(SQLAlchemyError, _on_database)
     app.add_exception_handler(psycopg.Error, _on_database)  # COPY speaks to the driver itself
-    app.add_exception_handler(Exception, _on_anything)
+    app.add_exception_handler(Exception, fault)
