@@ -83,7 +83,7 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def lay(url: str, name: str, *, licenses: int) -> Ground:
+def lay(url: str, name: str, *, licenses: int, granted: str = GRANTED) -> Ground:
     """Make a database with so many licenses of ten units and ten conditions each."""
     admin = make_url(url).set(drivername="postgresql", database="postgres")
     with psycopg.connect(admin.render_as_string(False), autocommit=True) as connection:
@@ -96,7 +96,7 @@ def lay(url: str, name: str, *, licenses: int) -> Ground:
     migrate(settings)
     conninfo = address.set(drivername="postgresql").render_as_string(False)
     with psycopg.connect(conninfo) as connection:
-        _seed(connection, licenses)
+        _seed(connection, licenses, granted)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     engine = connect(settings)
@@ -110,9 +110,9 @@ def lay(url: str, name: str, *, licenses: int) -> Ground:
     return Ground(settings, conninfo, exporter, dashboard)
 
 
-def _seed(connection: psycopg.Connection[Any], licenses: int) -> None:
+def _seed(connection: psycopg.Connection[Any], licenses: int, day: str) -> None:
     """Fill the tables straight from SQL: registering a million units by hand would take the day."""
-    granted = f"{GRANTED}T00:00:00Z"
+    granted = f"{day}T00:00:00Z"
     connection.execute(
         "INSERT INTO parties (reference, name, country, created_at) VALUES "
         "('NORDLICHT', 'Nordlicht', 'DE', now()), ('KE-BCA', 'Border Control', 'KE', now())"
@@ -123,7 +123,7 @@ def _seed(connection: psycopg.Connection[Any], licenses: int) -> None:
         " revision, created_at) SELECT 'BX-' || n, 'NORDLICHT', 'issued', 2, 'bench', '2027-01-05',"
         " %s, '2028-01-05', 'border_control', '{KE}', false, 'UTC', 1, %s"
         " FROM generate_series(1, %s) n",
-        (GRANTED, granted, licenses),
+        (day, granted, licenses),
     )
     connection.execute(
         "INSERT INTO license_lines (license_id, line, description, classification, modality,"
@@ -145,13 +145,13 @@ def _seed(connection: psycopg.Connection[Any], licenses: int) -> None:
         "INSERT INTO shipments (license_id, line_id, reference, shipped_on, quantity, digest, sent,"
         " filed_by, received_at) SELECT license_id, id, 'S1', %s, 10, '', '{}', 'bench', %s"
         " FROM license_lines",
-        (GRANTED, granted),
+        (day, granted),
     )
     connection.execute(
         "INSERT INTO units (license_id, serial, line, shipment_id, shipped_on, created_at)"
         " SELECT license_id, 'FR-' || license_id || '-' || n, 1, id, %s, %s"
         " FROM shipments, generate_series(1, %s) n",
-        (GRANTED, granted, UNITS_A_LICENSE),
+        (day, granted, UNITS_A_LICENSE),
     )
 
 

@@ -20,6 +20,8 @@ PATIENCE = 180.0
 ASLEEP = 12.0
 """Seconds a process is paused: longer than a leader may sleep before another leads."""
 LICENSES_A_ROUND = 20
+GRANTED = "2026-01-05"
+"""Long before the units, which are dealt anew, fall silent."""
 
 _DEAL = """
 UPDATE units SET created_at = now() - interval '75 hours' + %s * interval '1 second'
@@ -43,7 +45,9 @@ SELECT (SELECT count(*) FROM units) AS units,
 def schedulers(rounds: int) -> dict[str, Any]:
     """Run the drill so many rounds; in each, each of the two sleeps while the other is killed."""
     with ground.postgres() as url:
-        made = ground.lay(url, "drill_schedulers", licenses=LICENSES_A_ROUND * rounds)
+        made = ground.lay(
+            url, "drill_schedulers", licenses=LICENSES_A_ROUND * rounds, granted=GRANTED
+        )
         with psycopg.connect(made.conninfo, autocommit=True) as connection:
             connection.execute(_DEAL, (2 * rounds * (ASLEEP + 4),))
             connection.execute("UPDATE licenses SET attend_from = now()")

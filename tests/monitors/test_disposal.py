@@ -41,6 +41,9 @@ near = st.integers(-50, 50).map(lambda hours: NOON + timedelta(hours=hours))
 zones = st.sampled_from(["UTC", "Africa/Nairobi", "America/New_York", "Pacific/Kiritimati"])
 
 
+TOLD = Source("inspection", Grade.A, "inspector")
+
+
 def event(**overrides: Any) -> CustodyEvent:
     source = Source("custody", Grade.B, "CUSTOMS-KE")
     plain = CustodyEvent("custody:1", SERIAL, NOON, NOON, source, disposition="disposed")
@@ -166,8 +169,8 @@ def test_a_disposal_told_by_a_custody_event_alone_cannot_be_assessed() -> None:
 
 
 def test_a_report_of_the_disposal_speaks_for_the_custody_event() -> None:
-    reported = event(id="s1", disposition="destroyed")
-    of_another = event(id="s2", serial="FR-000124")
+    reported = event(id="s1", disposition="destroyed", source=TOLD)
+    of_another = event(id="s2", serial="FR-000124", source=TOLD)
 
     assert found(event(), reported) == []
     assert reasons(found(event(), of_another)) == ["method_unknown"]
@@ -300,7 +303,7 @@ def test_a_late_certificate_clears_and_the_miss_stays_as_it_was() -> None:
 
 
 def test_time_alone_finds_nothing_on_file() -> None:
-    file = papers(event(id="s1"), certificate(accepted=None))
+    file = papers(event(id="s1", source=TOLD), certificate(accepted=None))
 
     assert judge(disposal, WITNESSED, case=file, moment=UNTIL + 900 * DAY) == []
 
