@@ -113,7 +113,7 @@ def settle(
     if first:
         _tell(session, file, "evidence.received", actor, now, size=file.size)
         if verdict.accepted is not None:
-            _tell(session, file, "evidence.examined", actor, now, **_found(file))
+            _tell(session, file, "evidence.examined", actor, now, **found(file))
     if file.object != arrival.name and verdict.accepted is not False:
         room.shelf.remove(arrival.name)  # it was here already
     session.flush()
@@ -186,7 +186,8 @@ def _filed(
     return made is not None
 
 
-def _found(file: File) -> dict[str, Any]:
+def found(file: File) -> dict[str, Any]:
+    """Say for the journal what an examination came to."""
     return {"state": file.state, "media_type": file.media_type, "reason": file.reason}
 
 
