@@ -33,13 +33,21 @@ def room_of(settings: Settings) -> Room:
     folder = settings.data_dir.expanduser().absolute() / "evidence"
     own = settings.evidence_key_file
     return Room(
-        shelf=FolderShelf(folder / "files"),
+        shelf=_shelf(settings, folder),
         keys=MasterKeys(own or folder / "master.keys", makes=own is None),
         arrivals=folder / "arrivals",
         limit=settings.evidence_limit_bytes,
         answer_seconds=settings.evidence_answer_seconds,
         clamav=settings.clamav,
     )
+
+
+def _shelf(settings: Settings, folder: Path) -> Shelf:
+    if settings.evidence_bucket is None:
+        return FolderShelf(folder / "files")
+    from app.evidence.buckets import BucketShelf  # its library takes long to load
+
+    return BucketShelf(settings)
 
 
 async def _of_request(request: Request) -> Room:
