@@ -139,24 +139,25 @@ def bytes_of(span: Span | None, size: int) -> tuple[int, int]:
 
 
 def differs(
-    camera: dict[str, Any] | None, observed_at: datetime, places: Sequence[Place]
+    camera: dict[str, Any] | None, moments: Sequence[datetime], places: Sequence[Place]
 ) -> list[str]:
-    """Say where a photo was taken elsewhere or at another time than its report speaks of.
+    """Say whether a photo was taken elsewhere or at another time than its report speaks of.
 
     A photo that tells neither does not differ; nor does its place, when the report names none.
     """
     if camera is None:
         return []
-    return [*_time_differs(camera, observed_at), *_place_differs(camera, places)]
+    return [*_time_differs(camera, moments), *_place_differs(camera, places)]
 
 
-def _time_differs(camera: dict[str, Any], observed_at: datetime) -> Iterable[str]:
+def _time_differs(camera: dict[str, Any], moments: Sequence[datetime]) -> Iterable[str]:
     if camera.get("taken_at") is None:
         return
     taken = datetime.fromisoformat(camera["taken_at"])
     allowed = SAME_TIME
     if taken.tzinfo is None:
         taken, allowed = taken.replace(tzinfo=UTC), SAME_TIME + ANY_ZONE
+    observed_at = min(moments, key=lambda moment: abs(taken - moment))
     apart = abs(taken - observed_at)
     if apart > allowed:
         side = "before" if taken < observed_at else "after"
