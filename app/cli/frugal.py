@@ -6,7 +6,7 @@ body of which nothing may be read before its sender is known would be in memory 
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -43,8 +43,7 @@ class Frugal(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self._inner.connection_made(transport)
+        self._inner.connection_made(cast("asyncio.Transport", transport))  # uvloop's is its own
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""

@@ -86,7 +86,13 @@ def keep(
             arrival.write(chunk)
         arrival.finish()
         return settle(
-            session, room, arrival, name=name, media_type=media_type, actor=actor, now=now
+            session,
+            room,
+            arrival,
+            name=rules.cleaned(name) if name else None,
+            media_type=media_type,
+            actor=actor,
+            now=now,
         ).evidence
 
 

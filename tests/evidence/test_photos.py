@@ -5,9 +5,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from app.database import Sessions
-from app.evidence import rules
 from app.evidence.models import EvidenceFiling, File
-from app.evidence.rules import Place
 from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.doors.filings import problem, rows
 from tests.evidence import good
@@ -15,44 +13,7 @@ from tests.evidence.handing_in import accepted, put
 from tests.world import condition
 
 AT = datetime(2026, 5, 4, 7, 0, tzinfo=UTC)
-NAIROBI = Place("NBO-T1", -1.319, 36.928)
-NEAR = {"lat": -1.33, "lon": 36.93}
 MOMBASA = {"lat": -4.03, "lon": 39.59}
-
-
-@pytest.mark.parametrize(
-    ("camera", "places", "notes"),
-    [
-        (None, [NAIROBI], []),
-        ({}, [NAIROBI], []),
-        (NEAR, [NAIROBI], []),
-        (MOMBASA, [NAIROBI], ["taken 422.2 km from NBO-T1; within 5 km is near"]),
-        (MOMBASA, [NAIROBI, Place("MBA", -4.02, 39.6)], []),
-        (MOMBASA, [], []),
-        ({"taken_at": "2026-05-05T06:59:00+00:00"}, [], []),
-        (
-            {"taken_at": "2026-05-05T10:01:00+03:00"},
-            [],
-            ["taken 1.0 days after observed_at, 2026-05-05"],
-        ),
-        (
-            {"taken_at": "2026-05-02T08:00:00+00:00"},
-            [],
-            ["taken 2.0 days before observed_at, 2026-05-02"],
-        ),
-        ({"taken_at": "2026-05-05T20:00:00"}, [], []),
-        ({"taken_at": "2026-05-05T22:00:00"}, [], ["taken 1.6 days after observed_at, 2026-05-05"]),
-    ],
-)
-def test_a_photo_is_compared_with_where_and_when_its_report_speaks_of(
-    camera: dict[str, Any] | None, places: list[Place], notes: list[str]
-) -> None:
-    assert rules.differs(camera, [AT], places) == notes
-
-
-def test_any_moment_of_a_report_will_do() -> None:
-    camera = {"taken_at": "2026-05-04T07:00:00+00:00"}
-    assert rules.differs(camera, [AT - timedelta(days=30), AT], []) == []
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
+import os
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -6,9 +8,11 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text, update
+from starlette.testclient import TestClient
 
 from app.database import Sessions
-from app.evidence import service
+from app.errors import StorageFull
+from app.evidence import arrivals, service
 from app.evidence.models import File
 from app.evidence.room import Room, room_of
 from app.evidence.sealing import CHUNK
@@ -233,8 +237,6 @@ def test_nothing_and_too_much_and_packed_are_refused(
 def test_what_a_party_hands_in_within_a_day_is_limited(
     database_url: str, tmp_path: Path, sessions: Sessions, door: OpenDoor, time: Clock
 ) -> None:
-    from starlette.testclient import TestClient
-
     small = settings_for(database_url, data_dir=tmp_path, evidence_daily_bytes=3_000)
     exporter, other = door("exporter", "NORDLICHT"), door("exporter", "SUEDLICHT")
     with TestClient(create_app(small, time)) as client:
@@ -324,3 +326,49 @@ def test_a_failing_commit_is_no_answer_and_the_file_is_swept(
 
 def test_each_folder_of_data_has_a_room_of_its_own(settings: Settings) -> None:
     assert room_of(settings).arrivals.is_relative_to(settings.data_dir)
+
+
+def test_a_full_disk_is_told_and_nothing_stays(
+    exporter: Door, room: Room, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = os.open("/dev/full", os.O_RDWR)
+    with room.arrive() as arrival:
+        os.dup2(full, arrival._file)  # noqa: SLF001 from here on the disk has no room
+        with pytest.raises(StorageFull):
+            arrival.write(b"x" * 200_000)
+    os.close(full)
+    assert files_of(room) == (0, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(arrivals, "RESERVE", 2**60)
+        refused = put(exporter, PDF)
+    problem(refused, 507, "storage-full")
+    assert refused.headers["Retry-After"]
+    assert rows(sessions, "evidence", "journal_pending") == {"evidence": 0, "journal_pending": 0}
+    accepted(exporter, PDF)
+
+
+def test_as_many_uploads_as_are_taken_at_once_and_no_more(
+    database_url: str, tmp_path: Path, exporter: Door, time: Clock
+) -> None:
+    small = settings_for(database_url, data_dir=tmp_path, evidence_uploads=1)
+    busy = threading.Event()
+    done = threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield PDF[:100]
+        busy.set()
+        done.wait(10)
+        yield PDF[100:]
+
+    with TestClient(create_app(small, time)) as client:
+        one = Door(client, exporter.token, exporter.actor)
+        answers: list[Any] = []
+        first = threading.Thread(target=lambda: answers.append(put(one, slowly())))
+        first.start()
+        assert busy.wait(10)
+        refused = put(one, good.table())
+        done.set()
+        first.join()
+    problem(refused, 503, "uploads-full")
+    assert refused.headers["Retry-After"]
+    assert answers[0].json()["state"] == "accepted"
