@@ -34,6 +34,10 @@ from app.audits.submission_router import router as audit_submissions
 from app.database import connect, sessions_of
 from app.deviations.router import router as deviations
 from app.errors import StorageFull, Trouble, Unavailable
+from app.evidence import arrivals
+from app.evidence.room import room_of
+from app.evidence.router import Uploads
+from app.evidence.router import router as evidence
 from app.journal.router import router as journal
 from app.journal.watch import Watch
 from app.licenses.kinds import router as kinds
@@ -70,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     transfers,
     reconciliation,
     documents,
+    evidence,
     screening,
     preflight,
     reports,
@@ -138,6 +143,8 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
     methods = route.methods or set()
     if "POST" in methods:
         kinds += [MalformedJson, KeyUsedForOther, BodyTooLarge, FieldsInvalid, StorageFull]
+    if "PUT" in methods:
+        kinds += [BodyTooLarge, FieldsInvalid, StorageFull]
     for method in methods:
         operation = path[method.lower()]
         if route.path.startswith(openrosa.PREFIX):
@@ -168,6 +175,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.engine = engine
     app.state.sessions = sessions_of(engine)
     app.state.keyring = Keyring(app.state.sessions)
+    app.state.room = room_of(settings)
+    app.state.uploads = Uploads(settings)
     app.state.watch = Watch(_conninfo(settings), app.state.keyring.forget)
     for router in ROUTERS:
         app.include_router(router)
@@ -178,6 +187,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
         limit=settings.json_limit_bytes,
         limits={
             "/v1/readings": settings.readings_limit_bytes,
+            "/v1/evidence": settings.evidence_limit_bytes,
             "/v1/audit-plans": 16 * settings.json_limit_bytes,
             openrosa.SUBMISSION: openrosa.POST_LIMIT,
         },
@@ -199,6 +209,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     current_default_thread_limiter().total_tokens = settings.threads
     app.state.ending = CapacityLimiter(settings.pool_size)
+    arrivals.sweep(app.state.room.arrivals, app.state.clock())
     app.state.watch.start()
     yield
     app.state.watch.stop()

@@ -9,6 +9,7 @@ from app.audits import models as _audits
 from app.audits import plans as _plans
 from app.database import Base
 from app.deviations import models as _deviations
+from app.evidence import models as _evidence
 from app.journal import models as _journal
 from app.licenses import models as _licenses
 from app.obligations import models as _obligations
@@ -23,6 +24,7 @@ TABLES = (
     _audits,
     _deviations,
     _draws,
+    _evidence,
     _forms,
     _journal,
     _licenses,

@@ -19,6 +19,8 @@ from app.assessments import partitions
 from app.audits import looking as audits
 from app.audits.plan_desk import PlanDesk
 from app.database import Sessions, connect, sessions_of
+from app.evidence import looking as evidence
+from app.evidence.room import Room, room_of
 from app.journal.sequencer import Sequencer
 from app.licenses import service as licenses
 from app.obligations import service as obligations
@@ -71,6 +73,8 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
         "work out what is owed": (_reschedule, 86_400),
         "let licenses lapse": (_lapse, 60),
         "look at unfinished checks": (_look_at_checks, 60),
+        "examine evidence in quarantine": (_examine(room_of(settings)), 2),
+        "tidy up evidence": (_tidy(room_of(settings)), 60),
         "solve plans of visits": (lambda *_: plan_desk.tick(), 2),
         "prepare partitions": (_prepare(settings), 3600),
     }
@@ -124,6 +128,20 @@ def _lapse(sessions: Sessions, now: datetime) -> None:
         with sessions() as session:
             licenses.lapse(session, number, actor=SYSTEM, now=now)
             session.commit()
+
+
+def _examine(room: Room) -> Callable[[Sessions, datetime], None]:
+    def examine(sessions: Sessions, now: datetime) -> None:
+        evidence.look_around(sessions, room, now=now)
+
+    return examine
+
+
+def _tidy(room: Room) -> Callable[[Sessions, datetime], None]:
+    def tidy(sessions: Sessions, now: datetime) -> None:
+        evidence.tidy(sessions, room, now=now)
+
+    return tidy
 
 
 def _prepare(settings: Settings) -> Callable[[Sessions, datetime], None]:

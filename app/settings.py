@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL to use instead of the embedded one"
     )
-    data_dir: Path = Field(default=Path(".data"), description="Folder of the embedded PostgreSQL")
+    data_dir: Path = Field(
+        default=Path(".data"), description="Folder of the embedded PostgreSQL and of evidence"
+    )
     pool_size: int = Field(default=12, ge=1, le=200, description="Database connections a process")
     threads: int = Field(
         default=3,
@@ -34,6 +36,40 @@ class Settings(BaseSettings):
         default=16 * 1024 * 1024, ge=1024, description="Largest batch of readings, decoded"
     )
     readings_limit_lines: int = Field(default=50_000, ge=1, description="Most readings in a batch")
+    evidence_limit_bytes: int = Field(
+        default=50 * 1024 * 1024, ge=1024, description="Largest file taken as evidence"
+    )
+    evidence_daily_bytes: int = Field(
+        default=2 * 1024**3, ge=1024, description="Evidence one party may hand in in 24 hours"
+    )
+    evidence_uploads: int = Field(
+        default=16, ge=1, le=1000, description="Files one API process takes in at once"
+    )
+    evidence_examiners: int = Field(
+        default=2, ge=1, le=64, description="Files one process examines at once"
+    )
+    evidence_answer_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="How long an upload waits for its examination"
+    )
+    evidence_key_file: Path | None = Field(
+        default=None, description="Master keys of evidence, if not in the data folder"
+    )
+    evidence_bucket: str | None = Field(
+        default=None, description="S3-compatible bucket for evidence instead of the data folder"
+    )
+    evidence_endpoint_url: str | None = Field(
+        default=None, description="Address of the S3-compatible service, if not Amazon's"
+    )
+    evidence_region: str | None = Field(default=None, description="Region of the bucket")
+    evidence_access_key: str | None = Field(
+        default=None, description="Access key of the bucket, if not from its own environment"
+    )
+    evidence_secret_key: SecretStr | None = Field(
+        default=None, description="Secret of that access key"
+    )
+    clamav: str | None = Field(
+        default=None, description="ClamAV daemon that looks at every file: socket path or host:port"
+    )
     partitions_ahead_months: int = Field(
         default=3, ge=1, le=24, description="Months of readings to prepare tables for"
     )

@@ -75,8 +75,8 @@ def database_url(postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
-    return settings_for(database_url)
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return settings_for(database_url, data_dir=tmp_path / "data")
 
 
 @pytest.fixture
@@ -145,6 +145,10 @@ class Door:
     def post(self, path: str, json: Any = None, **more: Any) -> Any:
         headers = self.headers | more.pop("headers", {})
         return self.client.post(path, json=json, headers=headers, **more)
+
+    def put(self, path: str, content: Any, **more: Any) -> Any:
+        headers = self.headers | more.pop("headers", {})
+        return self.client.put(path, content=content, headers=headers, **more)
 
 
 OpenDoor = Callable[..., Door]

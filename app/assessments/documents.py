@@ -13,6 +13,7 @@ from app import journal
 from app.access.rules import Actor
 from app.assessments.models import Document, DocumentDecision
 from app.errors import Conflict, Invalid, Unknown
+from app.evidence import naming as evidence
 from app.licenses import service as licenses
 from app.licenses.models import License, LicenseParty, LicenseSite
 from app.parties.models import Party, Site
@@ -100,6 +101,8 @@ def file(
         return Filed(license, earlier, again=True)
     filing.check_day(paper.issued_on, now, "/issued_on")
     _check_subject(session, license, paper.subject)
+    if paper.evidence is not None:
+        evidence.check(session, {"/evidence": paper.evidence}, actor=actor)
     row = _row(license, paper, sent, actor, now)
     session.add(row)
     licenses.attend(license, now)

@@ -29,7 +29,7 @@ def run(settings: Settings, *, file: int, parent: int | None) -> int:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http="app.cli.frugal:Frugal",
         ws="none",
         lifespan="on",
         log_config=None,

@@ -352,6 +352,19 @@ def revoke_key(id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
     return keyring.end(_settings(), id, now=clock.now())
 
 
+@keys.command("rotate-evidence")
+def rotate_evidence() -> int:
+    """Make a new master key of evidence and wrap every file's key by it. No file is touched.
+
+    May run beside the service, and again when it was broken off. Old master keys are forgotten a day
+    after they were replaced, by the next rotation.
+    """
+    from app import clock
+    from app.cli import evidence_keys
+
+    return evidence_keys.rotate(_settings(), now=clock.now())
+
+
 @sample.command("size")
 def sample_size(
     *,

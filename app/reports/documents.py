@@ -16,6 +16,7 @@ from app.assessments.models import Document, DocumentDecision
 from app.clock import Now
 from app.database import SessionDep
 from app.errors import Invalid
+from app.evidence.naming import EvidenceNotHandedIn
 from app.licenses.schemas import Day, Long
 from app.licenses.service import LicenseUnknown
 from app.parties.schemas import Text
@@ -137,6 +138,7 @@ class DocumentFiled(DocumentOut):
         KeyUsedForOther,
         documents.DocumentSubjectUnknown,
         filing.NotYetCome,
+        EvidenceNotHandedIn,
         Invalid,
     ),
 )

@@ -18,6 +18,7 @@ from app.clock import Now
 from app.database import Sessions
 from app.deviations.models import Deviation, Occurrence
 from app.errors import Invalid
+from app.evidence.naming import EvidenceNotHandedIn
 from app.licenses.service import LicenseUnknown
 from app.reports import rules, service
 from app.reports.router import Reporter
@@ -68,6 +69,7 @@ async def _sessions(request: Request) -> Sessions:
         rules.FactRefused,
         rules.SubjectUnknown,
         rules.InFuture,
+        EvidenceNotHandedIn,
         BodyTooLarge,
         Invalid,
     ),

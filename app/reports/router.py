@@ -12,10 +12,11 @@ from app.access.rules import Actor, Role
 from app.clock import Now
 from app.database import SessionDep
 from app.errors import Conflict, Invalid
+from app.evidence.naming import EvidenceNotHandedIn
 from app.licenses.service import LicenseUnknown
 from app.reports import lines, readings, rules, service
 from app.reports.schemas import ReadingsOut, ReportIn, ReportOut
-from app.reports.show import ReportFiled, keys, show
+from app.reports.show import ReportFiled, ReportRead, keys, show, show_whole
 from app.settings import Settings
 from app.wire import Limit, Page, problems
 from app.wire.bodies import BodyTooLarge, EncodingBroken, EncodingUnknown, decoded
@@ -48,6 +49,7 @@ Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
         rules.FactRefused,
         rules.SubjectUnknown,
         rules.InFuture,
+        EvidenceNotHandedIn,
         BodyTooLarge,
         Invalid,
     ),
@@ -76,13 +78,14 @@ def browse(
     rows = service.listed(
         session, party=reader.reads_only, license=license, after=after, limit=limit
     )
-    return page_of(rows, limit, show, keys)
+    return page_of(rows, limit, lambda report: show(report, reader), keys)
 
 
 @router.get("/reports/{id}", responses=problems(service.ReportUnknown))
-def read(id: UUID, reader: Reader, session: SessionDep) -> ReportFiled:
-    """Read a report as it was handed in, with the answer it got."""
-    return show(service.read(session, id, party=reader.reads_only))
+def read(id: UUID, reader: Reader, session: SessionDep) -> ReportRead:
+    """Read a report as it was handed in, with the answer it got and the files it names."""
+    report = service.read(session, id, party=reader.reads_only)
+    return show_whole(session, report, reader)
 
 
 async def _raw(request: Request) -> bytes:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
+from app.evidence.schemas import NamedEvidence
 from app.licenses.schemas import Number
 from app.wire import Moment, Out, Strict
 from monitors import Code, catalogue
@@ -97,6 +98,9 @@ class ReportOut(Out):
     deviations: list[UUID]
     not_assessable: list[NotAssessable]
     receipt: Receipt
+    evidence: list[NamedEvidence] = Field(
+        default=[], description="The files named, as they stood when the report was filed"
+    )
 
 
 class Rejected(Out):

@@ -21,12 +21,13 @@ from app.assessments.service import Hearing, Verdict, stated
 from app.assessments.statements import Units
 from app.deviations.rules import Found
 from app.errors import Conflict, Invalid, Unknown
+from app.evidence.schemas import NamedEvidence
 from app.licenses import service as licenses
 from app.licenses.models import License
 from app.licenses.schemas import start_of
 from app.licenses.service import LicenseUnknown
 from app.obligations import service as obligations
-from app.reports import opening, rules
+from app.reports import exhibits, opening, rules
 from app.reports.models import Report
 from app.reports.opening import Opened
 from app.reports.rules import BeforeLicense, FactRefused, SubjectUnknown
@@ -109,6 +110,7 @@ def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> 
     _check_times(intake)
     units = statements.units_from(opened.units or ())
     said = _statements(intake, units)
+    named = exhibits.check(session, sent, actor=actor)
     gone = _supersede(session, intake)
     hearing = Hearing(docket, sorted(said, key=statements.order), units)
     late = bool(gone) or _late(session, hearing, known=opened.later)
@@ -117,7 +119,7 @@ def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> 
     if late:
         _store_statements(session, intake, said, sent)
         verdict.deviations += _judge_again(session, intake, hearing, gone)
-    answer = _answer(intake, verdict, digest)
+    answer = _answer(intake, verdict, digest, named)
     _store(session, intake, body, digest, answer, () if late else _rows(said, sent))
     if gone or assessments.touches_file(docket, said):
         licenses.attend_soon(session, docket.license_id, now)
@@ -335,12 +337,15 @@ def _filing(intake: _Intake) -> Filing:
     )
 
 
-def _answer(intake: _Intake, verdict: Verdict, digest: bytes) -> ReportOut:
+def _answer(
+    intake: _Intake, verdict: Verdict, digest: bytes, named: list[NamedEvidence]
+) -> ReportOut:
     return ReportOut(
         id=intake.id,
         deviations=list(dict.fromkeys(verdict.deviations)),
         not_assessable=[show_unclear(one) for one in verdict.unclear],
         receipt=Receipt(digest=f"sha256:{digest.hex()}", received_at=intake.now),
+        evidence=named,
     )
 
 

@@ -3,6 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
+from app.access.rules import Actor
+from app.evidence.schemas import NamedEvidence
+from app.reports import exhibits
 from app.reports.models import Report
 from app.wire import Moment, Out
 
@@ -23,9 +28,25 @@ class ReportFiled(Out):
     answer: dict[str, Any]
 
 
-def show(report: Report) -> ReportFiled:
-    """Show a report."""
-    return ReportFiled.model_validate(report)
+class ReportRead(ReportFiled):
+    """A report with the files it names, as they stand now."""
+
+    evidence: list[NamedEvidence]
+
+
+def show(report: Report, actor: Actor) -> ReportFiled:
+    """Show a report. What photos of the authority tell is not for the exporter."""
+    filed = ReportFiled.model_validate(report)
+    if actor.reads_only is not None and not report.filed_by.startswith(f"{actor.role}:"):
+        filed.answer = {**filed.answer, "evidence": []}
+    return filed
+
+
+def show_whole(session: Session, report: Report, actor: Actor) -> ReportRead:
+    """Show a report with the files it names."""
+    filed = show(report, actor)
+    named = exhibits.of(session, filed.body, actor=actor)
+    return ReportRead(**filed.model_dump(), evidence=named)
 
 
 def keys(report: Report) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from app.database import Sessions
 from app.journal.sequencer import Sequencer
 from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.doors.filings import pages, problem, rows
+from tests.evidence.handing_in import accepted
 
 DIGEST = f"sha256:{'9f' * 32}"
 
@@ -55,7 +56,7 @@ def test_a_document_is_on_file_as_it_was_handed_in(
         issuer="TÜV Nord",
         valid_until="2026-04-01",
         witnessed_by="Customs, Mombasa",
-        evidence=DIGEST,
+        evidence=accepted(exporter),
     )
     filed = exporter.post(path, body)
     assert filed.status_code == 201
@@ -108,6 +109,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "not the license": ({"subject": {"license": False}}, "fields-invalid", "/subject/license"),
     "over before it began": ({"valid_until": "2026-03-31"}, "fields-invalid", "/valid_until"),
     "a kind that is no code": ({"kind": "a certificate"}, "fields-invalid", "/kind"),
+    "a file not handed in": ({"evidence": DIGEST}, "evidence-not-handed-in", "/evidence"),
     "a digest that is none": ({"evidence": "sha256:9F"}, "fields-invalid", "/evidence"),
     "an issuer that is blank": ({"issuer": "  "}, "fields-invalid", "/issuer"),
     "a field nobody knows": ({"photo": "x"}, "fields-invalid", "/photo"),

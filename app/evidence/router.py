@@ -1,0 +1,285 @@
+"""Evidence over HTTP. The body of an upload is read by hand, after everything that can refuse it."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import Annotated, TypeVar
+from urllib.parse import quote
+
+from anyio import CancelScope, CapacityLimiter, fail_after
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.access.router import may
+from app.access.rules import Actor, Role
+from app.clock import Now
+from app.database import SessionDep, Sessions
+from app.errors import StorageFull, TooMany, Unavailable
+from app.evidence import arrivals, rules, service
+from app.evidence.arrivals import Arrival, EvidenceEmpty, EvidenceTooLarge
+from app.evidence.room import Room, RoomDep
+from app.evidence.rules import (
+    DIGEST,
+    EncodingTaken,
+    EvidenceUnknown,
+    QuotaUsed,
+    RangeUnfit,
+    UploadsFull,
+    UploadStalled,
+)
+from app.evidence.schemas import EvidenceOut, EvidenceRecord
+from app.settings import Settings
+from app.wire import problems
+
+router = APIRouter(prefix="/v1/evidence", tags=["evidence"])
+
+T = TypeVar("T")
+WRITERS = 4
+PART = 1 << 20
+"""Bytes written at once, so that not every packet costs a thread."""
+SILENCE_SECONDS = 30
+UPLOAD_SECONDS = 900
+
+Filer = Annotated[
+    Actor,
+    may(
+        Role.EXPORTER,
+        Role.INSPECTOR,
+        Role.LICENSING_OFFICER,
+        Role.REVIEWER,
+        Role.SUPERVISOR,
+    ),
+]
+EvidenceReader = Annotated[
+    Actor,
+    may(
+        Role.EXPORTER,
+        Role.INSPECTOR,
+        Role.LICENSING_OFFICER,
+        Role.REVIEWER,
+        Role.SUPERVISOR,
+        Role.AUDITOR,
+    ),
+]
+Digest = Annotated[str, Path(pattern=DIGEST, description="`sha256:` and 64 hexadecimal digits")]
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+    "Accept-Ranges": "bytes",
+}
+"""A browser neither shows, guesses at, runs nor keeps what it is given."""
+
+
+class Uploads:
+    """Holds what files on their way in may take of a process, so that they starve nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.most = settings.evidence_uploads
+        self.daily = settings.evidence_daily_bytes
+        self._examining = CapacityLimiter(settings.evidence_examiners)
+        self._writing = CapacityLimiter(WRITERS)
+        self._under_way = 0
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Count an upload while it is under way. Raises UploadsFull."""
+        if self._under_way >= self.most:
+            raise UploadsFull("Too many files are on their way in. Send this one again shortly.")
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """Do something with the disk in one of a few threads of its own."""
+        return await run_sync(work, limiter=self._writing)
+
+    async def examine(self, work: Callable[[], T]) -> T:
+        """Have a file examined, after those that came before it."""
+        return await run_sync(work, limiter=self._examining)
+
+
+async def _uploads(request: Request) -> Uploads:
+    uploads: Uploads = request.app.state.uploads
+    return uploads
+
+
+async def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+@router.put(
+    "",
+    response_model=EvidenceOut,
+    status_code=201,
+    responses=problems(
+        UploadStalled,
+        EvidenceTooLarge,
+        EncodingTaken,
+        EvidenceEmpty,
+        QuotaUsed,
+        TooMany,
+        Unavailable,
+        StorageFull,
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def put(
+    request: Request,
+    filer: Filer,
+    session: SessionDep,
+    now: Now,
+    room: RoomDep,
+    uploads: Annotated[Uploads, Depends(_uploads)],
+    sessions: Annotated[Sessions, Depends(_sessions)],
+    content_disposition: Annotated[
+        str | None, Header(description='The file\'s name: `attachment; filename="…"`')
+    ] = None,
+    content_type: Annotated[str, Header()] = "application/octet-stream",
+    content_encoding: Annotated[str, Header(description="None is taken")] = "",
+) -> Response:
+    """Hand in a file as it is. It is examined at once; the same file again gets the same answer.
+
+    PDF, JPEG, PNG, HEIC, CSV, XLSX, DOCX, JSON, XML and MP4 are taken, proven by their structure. A
+    report names the file by the digest in the answer.
+    """
+    if content_encoding not in {"", "identity"}:
+        raise EncodingTaken("Send the file as it is, without Content-Encoding.")
+    async with uploads.one():
+        await uploads.write(lambda: _check(request, room, sessions, uploads, filer, now))
+        arrival = await uploads.write(room.arrive)
+        try:
+            await _receive(request, arrival, uploads)
+            kept = await uploads.examine(
+                lambda: service.settle(
+                    session,
+                    room,
+                    arrival,
+                    name=rules.name_of(content_disposition),
+                    media_type=content_type.partition(";")[0].strip().lower()[:100],
+                    actor=filer,
+                    now=now,
+                )
+            )
+        finally:
+            with CancelScope(shield=True):
+                await uploads.write(arrival.close)
+    again = {"Idempotent-Replayed": "true"} if kept.again else {}
+    return Response(
+        kept.evidence.model_dump_json(), 201, headers=again, media_type="application/json"
+    )
+
+
+def _check(
+    request: Request,
+    room: Room,
+    sessions: Sessions,
+    uploads: Uploads,
+    filer: Actor,
+    now: datetime,
+) -> None:
+    """Refuse what can be refused before a byte is read.
+
+    In a transaction of its own: the request's must not stay open while a file trickles in.
+    """
+    declared = request.headers.get("content-length", "")
+    size = int(declared) if declared.isdigit() else 0
+    if size > room.limit:
+        raise EvidenceTooLarge(f"At most {room.limit:,} bytes are taken as evidence.")
+    with sessions() as session:
+        used = service.used_today(session, filer, now=now)
+    rules.within_quota(used, size, uploads.daily)
+    arrivals.check_room(room.arrivals, size)
+
+
+async def _receive(request: Request, arrival: Arrival, uploads: Uploads) -> None:
+    """Write the body to disk as it comes; a sender that falls silent is not waited for."""
+    until = time.monotonic() + UPLOAD_SECONDS
+    parts, stream = bytearray(), aiter(request.stream())
+    while True:
+        try:
+            with fail_after(SILENCE_SECONDS):
+                parts += await anext(stream)
+        except StopAsyncIteration:
+            break
+        except TimeoutError as error:
+            raise UploadStalled("Nothing came for too long. Send the file again.") from error
+        if time.monotonic() > until:
+            raise UploadStalled("The file did not end in time. Send it over a faster line.")
+        if len(parts) >= PART:
+            data, parts = bytes(parts), bytearray()
+            await uploads.write(partial(arrival.write, data))
+    await uploads.write(partial(_end, arrival, bytes(parts)))
+
+
+def _end(arrival: Arrival, data: bytes) -> None:
+    arrival.write(data)
+    arrival.finish()
+
+
+@router.get(
+    "/{digest}",
+    response_class=StreamingResponse,
+    responses=problems(
+        EvidenceUnknown, service.EvidenceRejected, RangeUnfit, service.EvidenceInQuarantine
+    )
+    | {
+        200: {
+            "description": "The file.",
+            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+        },
+        206: {"description": "The bytes that `Range` asks for."},
+    },
+)
+def read(
+    digest: Digest,
+    reader: EvidenceReader,
+    session: SessionDep,
+    now: Now,
+    room: RoomDep,
+    range: Annotated[str | None, Header(description="E.g. `bytes=0-1023`")] = None,
+) -> Response:
+    """Read a file. The journal tells who has read it, and when."""
+    span = rules.span_named(range)
+    copy = service.read(session, digest, room=room, actor=reader, span=span, now=now)
+    size = copy.file.size
+    headers = SAFE | {
+        "Content-Disposition": _disposition(copy.name),
+        "Content-Length": str(copy.stop - copy.start),
+        "ETag": f'"{digest}"',
+    }
+    if span is not None:
+        headers["Content-Range"] = f"bytes {copy.start}-{copy.stop - 1}/{size}"
+    return StreamingResponse(
+        _given(copy.content), 200 if span is None else 206, headers, copy.file.media_type
+    )
+
+
+def _given(content: Iterator[bytes]) -> Iterator[bytes]:
+    """Hand the file out, and let go of it also when the reader goes away."""
+    yield from content
+
+
+def _disposition(name: str) -> str:
+    """Name a download for every client (RFC 6266)."""
+    plain = name.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
+    return f"attachment; filename=\"{plain.replace('?', '_')}\"; filename*=UTF-8''{quote(name)}"
+
+
+@router.get("/{digest}/record", responses=problems(EvidenceUnknown))
+def record(digest: Digest, reader: EvidenceReader, session: SessionDep) -> EvidenceRecord:
+    """Tell what is known of a file: whether it was accepted, what it is, what a photo says."""
+    return service.record(session, digest, actor=reader)
