@@ -30,6 +30,7 @@ from app.audits.sampling_router import router as audit_samples
 from app.database import connect, sessions_of
 from app.deviations.router import router as deviations
 from app.errors import StorageFull, Trouble, Unavailable
+from app.journal.log_router import router as sealed_log
 from app.journal.router import router as journal
 from app.journal.watch import Watch
 from app.licenses.kinds import router as kinds
@@ -84,6 +85,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deviations,
     alerts,
     journal,
+    sealed_log,
     operation,
 )
 
@@ -108,7 +110,7 @@ class Endwatch(FastAPI):
             for router in ROUTERS:
                 for route in router.routes:
                     if isinstance(route, APIRoute):
-                        _document(document["paths"][route.path], route)
+                        _document(document["paths"][route.path_format], route)
             settle_schemas(document, ReadingIn)
             key = scheme.model.model_dump(mode="json", by_alias=True, exclude_none=True)
             document["components"]["securitySchemes"] = {"key": key}

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
@@ -21,8 +22,12 @@ def append(
     now: datetime,
     party: str | None = None,
     topic: str | None = None,
+    receipt: UUID | None = None,
 ) -> None:
-    """Record a change in its own transaction; the sequencer numbers it once that is committed."""
+    """Record a change in its own transaction; the sequencer numbers it once that is committed.
+
+    `receipt` is the name by which the filer asks for the proof.
+    """
     append_all(
         session,
         [
@@ -33,6 +38,7 @@ def append(
                 "subject": subject,
                 "party": party,
                 "topic": topic,
+                "receipt": receipt,
                 "body": body,
             }
         ],
