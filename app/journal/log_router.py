@@ -13,7 +13,8 @@ from app.access.router import Public, Reader, may
 from app.access.rules import Actor, Role
 from app.clock import Now
 from app.database import SessionDep
-from app.journal import log, witnesses
+from app.journal import disclosures, log, witnesses
+from app.journal.disclosures import DisclosureOut, DisclosureUnknown
 from app.journal.log import EntryUnknown, NothingSigned, Proof, ReceiptUnknown, TileUnknown
 from app.journal.witnesses import CheckpointUnknown, CosignatureUnfit
 from app.wire import problems
@@ -24,6 +25,7 @@ WholeReader = Annotated[Actor, may(Role.AUDITOR, Role.SUPERVISOR, Role.LICENSING
 JournalReader = Annotated[
     Actor, may(Role.AUDITOR, Role.SUPERVISOR, Role.LICENSING_OFFICER, Role.EXPORTER)
 ]
+Seq = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the entry")]
 Level = Annotated[int, Path(ge=0, le=63, description="Level of the tile")]
 Place = Annotated[str, Path(description="Place of the tile, as `x001/x234/067` or `067.p/112`")]
 
@@ -142,11 +144,16 @@ def tile(level: Level, place: Place, session: SessionDep) -> Response:
     response_class=Response,
     responses={**TEXT, **ON_ITS_WAY, **problems(EntryUnknown)},
 )
-def proof(
-    seq: Annotated[int, Path(ge=1, le=2**63 - 1)], reader: JournalReader, session: SessionDep
-) -> Response:
+def proof(seq: Seq, reader: JournalReader, session: SessionDep) -> Response:
     """Prove that an entry is sealed (C2SP tlog-proof); `endwatch verify` checks it offline."""
     return _proof(log.proof_of(session, seq, party=reader.reads_only))
+
+
+@router.get("/v1/journal/{seq}/disclosures", responses=problems(DisclosureUnknown))
+def disclosed(seq: Seq, reader: WholeReader, session: SessionDep) -> list[DisclosureOut]:
+    """Read what the commitments in an entry stand for: what is about a person, unless erased."""
+    del reader
+    return disclosures.listed(session, seq)
 
 
 @router.get(

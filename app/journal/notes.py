@@ -103,7 +103,7 @@ class Signer:
         """Read a signer key, `PRIVATE+KEY+name+id+base64`. Raises NoteUnfit, without the key."""
         head, _, rest = text.strip().partition("PRIVATE+KEY+")
         name, _, tail = rest.partition("+")
-        packed = _secret(tail.rpartition("+")[2])
+        packed = _secret(tail.partition("+")[2])  # base64 may hold a + itself
         if head or not NAME.fullmatch(name) or packed[:1] != b"\x01" or len(packed) != 33:
             raise NoteUnfit("this is not a signer key of the form PRIVATE+KEY+name+id+key")
         return cls(name, Ed25519PrivateKey.from_private_bytes(packed[1:]))

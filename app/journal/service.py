@@ -1,5 +1,6 @@
 """Writing to the journal and reading it by number."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
+from app.journal import commitments
 from app.journal.models import Entry, PendingEntry
 
 PENDING = cast("Table", PendingEntry.__table__)
@@ -23,10 +25,12 @@ def append(
     party: str | None = None,
     topic: str | None = None,
     receipt: UUID | None = None,
+    personal: Sequence[str] = (),
 ) -> None:
     """Record a change in its own transaction; the sequencer numbers it once that is committed.
 
-    `receipt` is the name by which the filer asks for the proof.
+    `receipt` is the name by which the filer asks for the proof. `personal` names fields of the body
+    that are about a person: the entry holds commitments to them, so that they can be erased.
     """
     append_all(
         session,
@@ -39,7 +43,7 @@ def append(
                 "party": party,
                 "topic": topic,
                 "receipt": receipt,
-                "body": body,
+                "body": commitments.withheld(session, body, personal, now),
             }
         ],
     )

@@ -8,7 +8,7 @@ Sources: RFC 6962, 2.1 (hashing, inclusion, consistency) and https://c2sp.org/tl
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from app.journal.rules import NODE
@@ -94,20 +94,26 @@ class ProofUnfit(ValueError):
     """A proof has another number of hashes than its tree calls for, or does not fit it."""
 
 
-def included(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
-    """Give the root that an inclusion proof leads to. Raises ProofUnfit."""
-    if not 0 <= index < size:
-        raise ProofUnfit(f"a tree of {size} entries has no entry {index}")
-    found, last, rest = leaf, size - 1, list(path)
+def _climbed(index: int, last: int, path: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Go from a node to the root: the hash beside it on each height, and whether it stands left."""
+    rest = list(path)
     while last > 0:
         if index & 1 or index < last:
             if not rest:
                 raise ProofUnfit("the proof is too short")
-            beside = rest.pop(0)
-            found = join(beside, found) if index & 1 else join(found, beside)
+            yield rest.pop(0), bool(index & 1)
         index, last = index >> 1, last >> 1
     if rest:
         raise ProofUnfit("the proof is too long")
+
+
+def included(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Give the root that an inclusion proof leads to. Raises ProofUnfit."""
+    if not 0 <= index < size:
+        raise ProofUnfit(f"a tree of {size} entries has no entry {index}")
+    found = leaf
+    for beside, left in _climbed(index, size - 1, path):
+        found = join(beside, found) if left else join(found, beside)
     return found
 
 
@@ -115,27 +121,18 @@ def grown(old: int, new: int, root: bytes, path: Sequence[bytes]) -> bytes:
     """Give the new root that a consistency proof leads to from an old one. Raises ProofUnfit."""
     if not 0 < old <= new:
         raise ProofUnfit(f"no tree of {new} entries grew from one of {old}")
-    if old == new:
-        if path:
-            raise ProofUnfit("the proof is too long")
-        return root
     shift = (old & -old).bit_length() - 1  # the heights on which the old edge is complete
     at, last, rest = (old - 1) >> shift, (new - 1) >> shift, list(path)
+    if old == new:
+        at = last = 0
     if at and not rest:
         raise ProofUnfit("the proof is too short")
     before = after = rest.pop(0) if at else root
-    while last > 0:
-        if at & 1 or at < last:
-            if not rest:
-                raise ProofUnfit("the proof is too short")
-            beside = rest.pop(0)
-            if at & 1:
-                before, after = join(beside, before), join(beside, after)
-            else:
-                after = join(after, beside)
-        at, last = at >> 1, last >> 1
-    if rest:
-        raise ProofUnfit("the proof is too long")
+    for beside, left in _climbed(at, last, rest):
+        if left:
+            before, after = join(beside, before), join(beside, after)
+        else:
+            after = join(after, beside)
     if before != root:
         raise ProofUnfit("the proof does not begin with the old tree")
     return after

@@ -186,9 +186,9 @@ def test_the_database_refuses_to_change_what_is_recorded(
 ) -> None:
     commit(sessions, "a")
     sequencer.tick()
-    with pytest.raises(sqlalchemy.exc.IntegrityError, match="only ever added"):
-        with engine.begin() as connection:
-            connection.execute(text(statement))
+    refused = pytest.raises(sqlalchemy.exc.IntegrityError, match="only ever added")
+    with refused, engine.begin() as connection:
+        connection.execute(text(statement))
 
 
 def test_the_first_key_is_made_for_its_owner_alone_and_found_again(
