@@ -22,6 +22,7 @@ from benchmarks.ground import Ground
 from benchmarks.kinds import kinds
 from benchmarks.places import countries
 from benchmarks.replay import replay
+from benchmarks.sealing import sealing
 from benchmarks.table import Figure
 
 
@@ -363,4 +364,5 @@ FIGURES = {
     "kinds": kinds,
     "countries": countries,
     "replay": replay,
+    "sealing": sealing,
 }

@@ -18,6 +18,12 @@ GREATEST = 2**53 - 1
 """The greatest whole number that every reader of JSON understands alike (RFC 8785, appendix D)."""
 
 
+LAST_OF_16_BITS = "\uffff"
+
+_sorted = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_listed = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class Sealable(Protocol):
     """The columns of an entry."""
 
@@ -49,13 +55,30 @@ def _broken(text: str) -> float | str:
 
 
 def body(text: str) -> bytes:
-    """Write the body of an entry, given as the database's JSON, in canonical form."""
-    return rfc8785.dumps(parsed(text))
+    """Write the body of an entry, given as the database's JSON, in canonical form.
+
+    Python's own encoder writes the same, and ten times as fast, where there is no fraction or exponent
+    to be written and no name beyond 16 bits to be put in order; a property test holds them alike.
+    """
+    fractions: list[str] = []
+
+    def broken(part: str) -> float | str:
+        fractions.append(part)
+        return _broken(part)
+
+    value = json.loads(text, parse_int=_whole, parse_float=broken)
+    written = "" if fractions else _sorted(value)
+    if fractions or max(written) > LAST_OF_16_BITS:
+        return rfc8785.dumps(value)
+    return written.encode()
 
 
 def entry(row: Sealable, written: bytes) -> bytes:
-    """Write the sealed form of an entry whose body is written in canonical form already."""
-    return rfc8785.dumps(
+    """Write the sealed form of an entry whose body is written in canonical form already.
+
+    Its names stand in order here, and its only number is whole: so it is canonical as it is written.
+    """
+    return _listed(
         {
             "action": row.action,
             "actor": row.actor,
@@ -69,7 +92,7 @@ def entry(row: Sealable, written: bytes) -> bytes:
             "subject": row.subject,
             "topic": row.topic,
         }
-    )
+    ).encode()
 
 
 def _moment(moment: datetime) -> str:

@@ -11,7 +11,7 @@ from app.database import Sessions
 from app.journal import rules, tree
 from app.journal.notes import Checkpoint, Note, Verifier
 from app.journal.sequencer import Sequencer
-from tests.conftest import Door, MakeLicense, OpenDoor
+from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.doors.filings import problem
 from tests.journal.test_sequencer import commit
 from tests.journal.test_tree import by_definition
@@ -168,3 +168,44 @@ def test_while_nobody_has_the_key_receipts_are_on_their_way(
     keyless.tick()
     keyless.close()
     assert officer.get("/v1/journal/1/proof").status_code == 202
+
+
+def test_every_filing_s_receipt_leads_to_its_proof(
+    make_license: MakeLicense, exporter: Door, sequencer: Sequencer, time: Clock
+) -> None:
+    number = make_license(serials=("G-1",))["number"]
+    of_license = f"/v1/licenses/{number}"
+    shipment = {
+        "license": number,
+        "reference": "SHIP-1",
+        "line": 1,
+        "date": "2026-03-02",
+        "quantity": 1,
+        "serials": ["G-1"],
+    }
+    delivery = {
+        "license": number,
+        "reference": "DEL-1",
+        "shipment": "SHIP-1",
+        "arrived_on": "2026-03-20",
+        "serials": ["G-1"],
+    }
+    document = {
+        "reference": "DOC-1",
+        "kind": "Customs_Receipt",
+        "subject": {"license": True},
+        "issued_on": "2026-03-20",
+    }
+    answers = {
+        "shipment.filed": exporter.post("/v1/shipments", shipment),
+        "delivery.filed": exporter.post("/v1/deliveries", delivery),
+        "document.filed": exporter.post(f"{of_license}/documents", document),
+    }
+    while sequencer.tick():
+        pass
+    for action, answer in answers.items():
+        assert answer.status_code == 201, answer.text
+        receipt = answer.json()["receipt"]
+        assert receipt["digest"].startswith("sha256:")
+        entry = proven(exporter, exporter.get(f"/v1/receipts/{receipt['id']}").text)
+        assert (entry["action"], entry["receipt"]) == (action, receipt["id"])
