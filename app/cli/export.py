@@ -47,7 +47,14 @@ _TABLES = {
 
 
 def run(settings: Settings, path: Path, *, tables: bool) -> int:
-    """Write an export; the file is there when it is whole."""
+    """Write an export and say so."""
+    count = save(settings, path, tables=tables)
+    print(f"{count:,} entries are in {path}; check them with `endwatch verify {path}`")
+    return 0
+
+
+def save(settings: Settings, path: Path, *, tables: bool) -> int:
+    """Write an export; the file is there when it is whole. Answer how many entries it holds."""
     fresh = path.with_name(f"{path.name}.new")
     with databases.database(settings) as here, ExitStack() as stack:
         engine = connect(here.model_copy(update={"statement_seconds": 3600}), pool_size=1)
@@ -57,8 +64,7 @@ def run(settings: Settings, path: Path, *, tables: bool) -> int:
         with _created(fresh, packed=path.suffix == ".gz") as out:
             count = write(connection, out, tables=tables)
     fresh.replace(path)
-    print(f"{count:,} entries are in {path}; check them with `endwatch verify {path}`")
-    return 0
+    return count
 
 
 def _created(path: Path, *, packed: bool) -> IO[bytes]:

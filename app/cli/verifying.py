@@ -33,7 +33,7 @@ def _database(settings: Settings, options: dict[str, Any]) -> int:
     """Export the database and check the export."""
     with tempfile.TemporaryDirectory(prefix="endwatch-") as folder:
         file = Path(folder, "journal.export")
-        export.run(settings, file, tables=True)
+        export.save(settings, file, tables=True)
         return verify.run(str(file), **options)
 
 
