@@ -38,6 +38,7 @@ from app.evidence import arrivals
 from app.evidence.room import room_of
 from app.evidence.router import Uploads
 from app.evidence.router import router as evidence
+from app.journal.log_router import router as sealed_log
 from app.journal.router import router as journal
 from app.journal.watch import Watch
 from app.licenses.kinds import router as kinds
@@ -95,6 +96,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deviations,
     alerts,
     journal,
+    sealed_log,
     operation,
 )
 
@@ -119,7 +121,7 @@ class Endwatch(FastAPI):
             for router in ROUTERS:
                 for route in router.routes:
                     if isinstance(route, APIRoute):
-                        _document(document["paths"][route.path], route)
+                        _document(document["paths"][route.path_format], route)
             settle_schemas(document, ReadingIn)
             document["components"]["securitySchemes"] = {
                 name: one.model.model_dump(mode="json", by_alias=True, exclude_none=True)

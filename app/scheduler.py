@@ -7,6 +7,7 @@ any number of schedulers may run, and one that was away has lost nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from app.audits.plan_desk import PlanDesk
 from app.database import Sessions, connect, sessions_of
 from app.evidence import looking as evidence
 from app.evidence.room import Room, room_of
+from app.journal import signing
 from app.journal.sequencer import Sequencer
 from app.licenses import service as licenses
 from app.obligations import service as obligations
@@ -57,7 +59,8 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
     """Make the scheduler with every job."""
     engine = connect(settings, pool_size=6)
     sessions = sessions_of(engine)
-    sequencer = Sequencer(engine)
+    key = signing.key_file(settings.data_dir, settings.log_key_file)
+    sequencer = Sequencer(engine, partial(signing.load, path=key, origin=settings.log_origin))
     plan_desk = PlanDesk(sessions, now)
     scheduler = BackgroundScheduler(
         timezone="UTC",

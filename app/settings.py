@@ -15,7 +15,9 @@ class Settings(BaseSettings):
         default=None, description="PostgreSQL to use instead of the embedded one"
     )
     data_dir: Path = Field(
-        default=Path(".data"), description="Folder of the embedded PostgreSQL and of evidence"
+        default=Path(".data"),
+        description="Folder of the embedded PostgreSQL, of evidence, and of the keys of journal "
+        "and evidence",
     )
     pool_size: int = Field(default=12, ge=1, le=200, description="Database connections a process")
     threads: int = Field(
@@ -72,6 +74,17 @@ class Settings(BaseSettings):
     )
     partitions_ahead_months: int = Field(
         default=3, ge=1, le=24, description="Months of readings to prepare tables for"
+    )
+    log_key_file: Path | None = Field(
+        default=None, description="Key that signs for the journal; none: log.key in the data folder"
+    )
+    log_origin: str | None = Field(
+        default=None,
+        pattern=r"^[^\s+]{1,200}$",
+        description="Name of the log, as example.org/endwatch/log, when its first key is made",
+    )
+    log_witnesses: str = Field(
+        default="", description="Verifier keys of witnesses that cosign, with spaces between them"
     )
     log_level: str = Field(
         default="INFO",

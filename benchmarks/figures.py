@@ -25,6 +25,7 @@ from benchmarks.places import countries
 from benchmarks.plans import plans
 from benchmarks.replay import replay
 from benchmarks.schedule import schedule
+from benchmarks.sealing import sealing
 from benchmarks.table import Figure
 
 
@@ -369,4 +370,5 @@ FIGURES = {
     "schedule": schedule,
     "checklists": checklists,
     "plans": plans,
+    "sealing": sealing,
 }

@@ -24,6 +24,7 @@ from app.assessments import dockets
 from app.cli.migrations import migrate
 from app.cli.postgres import Postgres
 from app.database import Sessions, connect, sessions_of
+from app.journal.notes import Signer
 from app.journal.sequencer import Sequencer
 from app.main import create_app
 from app.settings import Settings
@@ -91,10 +92,16 @@ def sessions(engine: Engine) -> Sessions:
     return sessions_of(engine)
 
 
+@pytest.fixture(scope="session")
+def log_key() -> Signer:
+    """The key that signs for the journal of every test."""
+    return Signer.make("tests.endwatch.example/log")
+
+
 @pytest.fixture
-def sequencer(engine: Engine) -> Iterator[Sequencer]:
-    """A sequencer that is told when to tick."""
-    sequencer = Sequencer(engine)
+def sequencer(engine: Engine, log_key: Signer) -> Iterator[Sequencer]:
+    """A sequencer that is told when to tick, and signs."""
+    sequencer = Sequencer(engine, lambda _: log_key)
     yield sequencer
     sequencer.close()
 

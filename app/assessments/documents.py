@@ -256,6 +256,7 @@ def _tell(
         action=f"document.{what}",
         subject=f"document:{document.id}",
         party=license.exporter,
+        receipt=journal.receipt_of(f"document:{document.id}") if what == "filed" else None,
         body={"license": license.number, "reference": document.reference} | said,
         now=now,
     )

@@ -31,6 +31,12 @@ sample = typer.Typer(
 )
 app.add_typer(sample, name="sample")
 
+journal = typer.Typer(
+    help="Export the journal, erase what may not be kept, make a new signing key.",
+    rich_markup_mode=None,
+)
+app.add_typer(journal, name="journal")
+
 Party = Annotated[str | None, typer.Option(metavar="REF", help="Reference of the exporter")]
 Parent = Annotated[int | None, typer.Option(hidden=True)]
 File = Annotated[Path, typer.Argument(metavar="FILE")]
@@ -295,6 +301,55 @@ def replay(
     )
 
 
+@app.command("verify")
+def verify_(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="An export, a proof, or the address of a service"),
+    ] = None,
+    *,
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Verifier key of the log, from /log/key")
+    ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Verifier key of a witness")
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(min=0, help="Witnesses that must have signed [default: 1]")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What was seen before; kept up to date")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="KEY", help="API key, to check a service's entries too")
+    ] = None,
+    completeness: Annotated[
+        bool,
+        typer.Option("--completeness", help="Judge all history again: is any finding lacking?"),
+    ] = False,
+) -> int:
+    """Check that the journal is as it was signed for, that tables agree, that no finding lacks.
+
+    The first bad entry is named. Without a source the database itself is checked. The file
+    app/cli/verify.py does the same alone, with Python and the package cryptography; only
+    --completeness needs the product and its database.
+    """
+    from app import clock
+    from app.cli import verifying
+
+    return verifying.run(
+        _settings,
+        source,
+        completeness=completeness,
+        now=clock.now(),
+        keys=key or [],
+        witnesses=witness or [],
+        quorum=quorum,
+        state=state,
+        token=token,
+    )
+
+
 @app.command()
 def samples(folder: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> int:
     """Copy the sample files into a folder, to look at and to try."""
@@ -413,3 +468,42 @@ def sample_verify(
     from app.cli import sample as sampled
 
     return sampled.verify(receipt, commitment)
+
+
+@journal.command("export")
+def export_journal(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Packed when it ends in .gz")],
+    *,
+    no_tables: Annotated[
+        bool, typer.Option("--no-tables", help="Leave out the tables to compare with")
+    ] = False,
+) -> int:
+    """Write the journal with its seals into a file that `endwatch verify` checks anywhere."""
+    from app.cli import export
+
+    return export.run(_settings(), file, tables=not no_tables)
+
+
+@journal.command("erase")
+def erase(
+    seq: Annotated[int, typer.Argument(min=1, metavar="SEQ", help="Number of the entry")],
+    name: Annotated[str, typer.Argument(metavar="FIELD", help="Field of its body")],
+    *,
+    ground: Annotated[str, typer.Option(help="Why it is erased, as the journal will tell")],
+) -> int:
+    """Erase what a field of an entry stood for, for good. Every proof goes on to hold."""
+    from app import clock
+    from app.cli import erasing
+
+    return erasing.run(_settings(), seq, name, ground=ground, now=clock.now())
+
+
+@journal.command("new-key")
+def new_key() -> int:
+    """Make a signing key where one was lost, and print its verifier key.
+
+    The log signs with it as soon as a scheduler takes the lead, and the journal tells of the change.
+    """
+    from app.cli import erasing
+
+    return erasing.new_key(_settings())

@@ -84,6 +84,7 @@ def _tell(session: Session, key: Key, action: str, now: datetime) -> None:
         party=key.party,
         topic="access",
         body={"role": key.role, "party": key.party, "label": key.label, "expires_at": ends},
+        personal=["label"],
         now=now,
     )
 

@@ -134,7 +134,10 @@ def _database(
 def _children(
     settings: Settings, listening: socket.socket, *, scheduler: bool, workers: int
 ) -> list[Child]:
-    environment = os.environ | {"ENDWATCH_DATABASE_URL": settings.url}
+    environment = os.environ | {
+        "ENDWATCH_DATABASE_URL": settings.url,
+        "ENDWATCH_DATA_DIR": str(databases.data_folder(settings)),
+    }
     file = listening.fileno()
     children = [
         Child("api", ["api", "--file", str(file)], environment, [file]) for _ in range(workers)

@@ -1,13 +1,25 @@
 """Gives committed entries their numbers: contiguous, in commit order, without a lock on writers.
 
+In the same transaction the tree grows over what was numbered, and is signed for: an entry with a
+number is a sealed entry. Were the tree found damaged, numbering would go on without it, so that
+nobody stops the service by harming the tree, and nothing is ever signed that contradicts a
+checkpoint; the log says so until the tree is whole again.
+
 Any number of sequencers may run; the one that holds a session advisory lock leads. Since a paused
 leader keeps its lock until `idle_session_timeout` ends its session, every step also proves that
 its epoch is still the newest: a leader that slept cannot number anything.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+
+from app.journal import sealing
+from app.journal.notes import Signer
+from app.journal.sealing import Seal, TreeDamaged
 
 LOCK = 0x656E6477  # "endw"
 CHANNEL = "endwatch_journal"
@@ -15,23 +27,24 @@ AT_ONCE = 5_000
 
 _log = structlog.get_logger()
 
-_FENCE = text("SELECT seq, alerts_seq FROM journal_head WHERE epoch = :epoch FOR UPDATE")
+_FENCE = text("SELECT seq, alerts_seq, sealed FROM journal_head WHERE epoch = :epoch FOR UPDATE")
 
-_NUMBER = text("""
+_NUMBER = text(f"""
 WITH chosen AS MATERIALIZED (
     SELECT id FROM journal_pending ORDER BY transaction, id LIMIT :at_once
 ), taken AS (
     DELETE FROM journal_pending USING chosen WHERE journal_pending.id = chosen.id
     RETURNING journal_pending.*
 ), numbered AS (
-    INSERT INTO journal (seq, recorded_at, sequenced_at, actor, action, subject, party, topic, body)
+    INSERT INTO journal (seq, recorded_at, sequenced_at, actor, action, subject, party, topic,
+                         receipt, nonce, body)
     SELECT :seq + row_number() OVER (ORDER BY transaction, id),
-           recorded_at, clock_timestamp(), actor, action, subject, party, topic, body
+           recorded_at, clock_timestamp(), actor, action, subject, party, topic, receipt, nonce, body
     FROM taken
-    RETURNING seq, topic
+    RETURNING {sealing.COLUMNS}
 )
-SELECT count(*), max(seq) FILTER (WHERE topic = 'alert'), bool_or(topic = 'access') FROM numbered
-""")
+SELECT * FROM numbered ORDER BY seq
+""")  # noqa: S608 our own columns
 
 _ADVANCE = text("""
 WITH head AS (UPDATE journal_head SET seq = :seq, alerts_seq = :alerts RETURNING seq)
@@ -41,11 +54,23 @@ FROM head
 """)
 
 
-class Sequencer:
-    """One contender for the numbering of the journal. `tick` is called ten times a second."""
+def keyless(connection: Connection) -> None:
+    """Sign for nothing: another sequencer has the key."""
+    del connection
 
-    def __init__(self, engine: Engine) -> None:
+
+class Sequencer:
+    """One contender for the numbering of the journal. `tick` is called ten times a second.
+
+    `key` gives the key to sign with, asked for whenever the lead is taken.
+    """
+
+    def __init__(
+        self, engine: Engine, key: Callable[[Connection], Signer | None] = keyless
+    ) -> None:
         self._engine = engine
+        self._key = key
+        self._seal: Seal | None = None
         self._connection: Connection | None = None
         self._epoch = 0
 
@@ -67,6 +92,7 @@ class Sequencer:
     def close(self) -> None:
         """Give up the lead."""
         connection, self._connection = self._connection, None
+        self._seal = None
         if connection is not None:
             connection.invalidate()
             connection.close()
@@ -88,7 +114,33 @@ class Sequencer:
         )
         connection.commit()
         _log.info("sequencer_leads", epoch=self._epoch)
-        return connection
+        self._take_over(connection)
+        return self._connection
+
+    def _take_over(self, connection: Connection) -> None:
+        """Take over the tree, and seal what was numbered without it."""
+        seal, sealed = Seal(self._key(connection)), 1
+        try:
+            while sealed:
+                head = self._fence(connection)
+                if head is None:
+                    return
+                seal.begin(connection, head.sealed)
+                sealed = seal.older(connection, head.sealed, AT_ONCE)
+                connection.commit()
+        except TreeDamaged as error:
+            connection.rollback()
+            _log.error("journal_tree_damaged", error=str(error), remedy="endwatch verify")
+            return
+        self._seal = seal
+
+    def _fence(self, connection: Connection) -> Any:
+        """Hold the head if this one still leads; give up the lead if not."""
+        head = connection.execute(_FENCE, {"epoch": self._epoch}).first()
+        if head is None:
+            _log.warning("sequencer_deposed", epoch=self._epoch)
+            self.close()
+        return head
 
     def _number(self, connection: Connection) -> int:
         """Number one portion of pending entries in one transaction."""
@@ -96,22 +148,31 @@ class Sequencer:
         if not pending:
             connection.rollback()
             return 0
-        head = connection.execute(_FENCE, {"epoch": self._epoch}).first()
+        head = self._fence(connection)
         if head is None:
-            _log.warning("sequencer_deposed", epoch=self._epoch)
-            self.close()
             return 0
-        count, alerts, access = connection.execute(
-            _NUMBER, {"seq": head.seq, "at_once": AT_ONCE}
-        ).one()
+        rows = connection.execute(_NUMBER, {"seq": head.seq, "at_once": AT_ONCE}).all()
+        alerts = [row.seq for row in rows if row.topic == "alert"]
         connection.execute(
             _ADVANCE,
             {
-                "seq": head.seq + count,
-                "alerts": alerts or head.alerts_seq,
-                "access": bool(access),
+                "seq": head.seq + len(rows),
+                "alerts": max(alerts, default=head.alerts_seq),
+                "access": any(row.topic == "access" for row in rows),
                 "channel": CHANNEL,
             },
         )
+        try:
+            if self._seal is not None:
+                self._seal.extend(connection, head.sealed, rows)
+        except TreeDamaged as error:
+            return self._number_unsealed(connection, error)
         connection.commit()
-        return int(count)
+        return len(rows)
+
+    def _number_unsealed(self, connection: Connection, error: TreeDamaged) -> int:
+        """Number the same portion again without the tree, which somebody has harmed."""
+        connection.rollback()
+        _log.error("journal_tree_damaged", error=str(error), remedy="endwatch verify")
+        self._seal = None
+        return self._number(connection)

@@ -1,11 +1,14 @@
 """Writing to the journal and reading it by number."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
+from app.journal import commitments
 from app.journal.models import Entry, PendingEntry
 
 PENDING = cast("Table", PendingEntry.__table__)
@@ -21,8 +24,14 @@ def append(
     now: datetime,
     party: str | None = None,
     topic: str | None = None,
+    receipt: UUID | None = None,
+    personal: Sequence[str] = (),
 ) -> None:
-    """Record a change in its own transaction; the sequencer numbers it once that is committed."""
+    """Record a change in its own transaction; the sequencer numbers it once that is committed.
+
+    `receipt` is the name by which the filer asks for the proof. `personal` names fields of the body
+    that are about a person: the entry holds commitments to them, so that they can be erased.
+    """
     append_all(
         session,
         [
@@ -33,7 +42,8 @@ def append(
                 "subject": subject,
                 "party": party,
                 "topic": topic,
-                "body": body,
+                "receipt": receipt,
+                "body": commitments.withheld(session, body, personal, now),
             }
         ],
     )

@@ -17,6 +17,7 @@ from app.clock import Now
 from app.database import SessionDep
 from app.errors import Invalid
 from app.evidence.naming import EvidenceNotHandedIn
+from app.journal import Receipt, receipt_of
 from app.licenses.schemas import Day, Long
 from app.licenses.service import LicenseUnknown
 from app.parties.schemas import Text
@@ -102,6 +103,7 @@ class DocumentOut(Out):
     grade: Grade
     said_by: str
     received_at: Moment
+    receipt: Receipt
 
 
 class DocumentDecisionIn(Strict):
@@ -214,10 +216,15 @@ def _with_decision(
 
 def _shown(number: str, document: Document) -> dict[str, Any]:
     """Give the fields of a document as it is shown."""
-    own = DocumentOut.model_fields.keys() - {"license", "subject"}
+    own = DocumentOut.model_fields.keys() - {"license", "subject", "receipt"}
     return {name: getattr(document, name) for name in own} | {
         "license": number,
         "subject": DocumentSubject(kind=document.subject_kind, reference=document.subject),
+        "receipt": Receipt(
+            id=receipt_of(f"document:{document.id}"),
+            digest=f"sha256:{document.digest.hex()}",
+            received_at=document.received_at,
+        ),
     }
 
 

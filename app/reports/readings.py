@@ -26,6 +26,7 @@ from app.assessments.service import Hearing
 from app.assessments.statements import Units
 from app.database import Sessions, array
 from app.errors import Invalid
+from app.journal import Receipt, receipt_of
 from app.journal.rules import root
 from app.licenses.models import License
 from app.licenses.schemas import start_of
@@ -33,7 +34,7 @@ from app.obligations import service as obligations
 from app.reports import rules
 from app.reports.lines import Line, Parsed
 from app.reports.models import ReadingBatch
-from app.reports.schemas import ReadingsOut, Receipt, Rejected
+from app.reports.schemas import ReadingsOut, Rejected
 from monitors import Grade, Source, Statement, Subject, catalogue
 
 REJECTS_KEPT = 1_000
@@ -170,7 +171,7 @@ def _file(
         duplicates=batch.duplicates,
         rejected=sorted(batch.rejected, key=lambda reject: reject.line),
         deviations=list(dict.fromkeys(verdict.deviations)),
-        receipt=Receipt(digest=digest, received_at=now),
+        receipt=Receipt(id=receipt_of(f"batch:{batch.id}"), digest=digest, received_at=now),
     )
     _record(session, batch, answer)
     return answer
@@ -466,6 +467,7 @@ def _record(session: Session, batch: _Batch, answer: ReadingsOut) -> None:
         actor=batch.actor.name,
         action="readings.filed",
         subject=f"batch:{batch.id}",
+        receipt=answer.receipt.id,
         party=batch.actor.party,
         body={
             "digest": batch.digest,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from app.evidence.schemas import NamedEvidence
+from app.journal import Receipt
 from app.licenses.schemas import Number
 from app.wire import Moment, Out, Strict
 from monitors import Code, catalogue
@@ -82,13 +83,6 @@ class NotAssessable(Out):
     reason: str
     detail: str
     missing: list[str]
-
-
-class Receipt(Out):
-    """What was filed: its SHA-256 and when it reached us."""
-
-    digest: str
-    received_at: Moment
 
 
 class ReportOut(Out):

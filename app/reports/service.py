@@ -22,6 +22,7 @@ from app.assessments.statements import Units
 from app.deviations.rules import Found
 from app.errors import Conflict, Invalid, Unknown
 from app.evidence.schemas import NamedEvidence
+from app.journal import Receipt, receipt_of
 from app.licenses import service as licenses
 from app.licenses.models import License
 from app.licenses.schemas import start_of
@@ -31,7 +32,7 @@ from app.reports import exhibits, opening, rules
 from app.reports.models import Report
 from app.reports.opening import Opened
 from app.reports.rules import BeforeLicense, FactRefused, SubjectUnknown
-from app.reports.schemas import NotAssessable, Receipt, ReportIn, ReportOut, StatementIn
+from app.reports.schemas import NotAssessable, ReportIn, ReportOut, StatementIn
 from app.wire import page_after
 from monitors import Filing, Grade, Source, Statement, Subject, catalogue
 
@@ -64,8 +65,8 @@ WITH report AS (
     FROM jsonb_to_recordset(CAST(:statements AS jsonb)) AS s(number bigint, subject_kind text,
          subject text, observed_at timestamptz, facts jsonb)
 )
-INSERT INTO journal_pending (recorded_at, actor, action, subject, party, body)
-VALUES (:received_at, :filed_by, 'report.filed', :subject, :exporter,
+INSERT INTO journal_pending (recorded_at, actor, action, subject, party, receipt, body)
+VALUES (:received_at, :filed_by, 'report.filed', :subject, :exporter, :receipt,
         CAST(:body AS jsonb) || jsonb_build_object('digest', CAST(:text_digest AS text)))
 """)
 
@@ -344,8 +345,12 @@ def _answer(
         id=intake.id,
         deviations=list(dict.fromkeys(verdict.deviations)),
         not_assessable=[show_unclear(one) for one in verdict.unclear],
-        receipt=Receipt(digest=f"sha256:{digest.hex()}", received_at=intake.now),
         evidence=named,
+        receipt=Receipt(
+            id=receipt_of(_filing_id(intake.id)),
+            digest=f"sha256:{digest.hex()}",
+            received_at=intake.now,
+        ),
     )
 
 
@@ -390,7 +395,8 @@ def _store(
             "digest": digest,
             "body": body.decode(),
             "answer": answer.model_dump_json(),
-            "subject": f"report:{intake.id}",
+            "subject": _filing_id(intake.id),
+            "receipt": answer.receipt.id,
             "exporter": intake.docket.exporter,
             "text_digest": answer.receipt.digest,
             "statements": json.dumps(rows),

@@ -91,6 +91,7 @@ def keep(
         actor=actor.name,
         action="epcis.captured",
         subject=f"capture:{capture.id}",
+        receipt=journal.receipt_of(f"capture:{capture.id}"),
         party=actor.party,
         body=counts | {"success": success},
         now=now,
@@ -131,9 +132,11 @@ def _row(capture: Capture, one: Taken, made: Made) -> dict[str, Any]:
 
 
 def _show(capture: Capture) -> CaptureOut:
+    """Show a capture; its receipt is for the proof of what became of its events."""
     events = [EventOut.model_validate(one) for one in capture.events]
     return CaptureOut(
         capture_id=str(capture.id),
+        receipt=journal.receipt_of(f"capture:{capture.id}"),
         created_at=capture.received_at,
         finished_at=capture.received_at,
         success=capture.success,

@@ -56,6 +56,7 @@ def file(session: Session, delivery: DeliveryIn, *, actor: Actor, now: datetime)
         action="delivery.filed",
         subject=f"delivery:{license.number}/{delivery.reference}",
         party=license.exporter,
+        receipt=journal.receipt_of(f"delivery:{license.number}/{delivery.reference}"),
         body=sent,
         now=now,
     )
@@ -138,6 +139,11 @@ def _show(session: Session, license: License, row: Delivery) -> DeliveryOut:
         quantity=_quantity(row.quantity),
         units=len(row.serials),
         outstanding_quantity=decimal(shipment.quantity - (arrived or Decimal(0))),
+        receipt=journal.Receipt(
+            id=journal.receipt_of(f"delivery:{license.number}/{row.reference}"),
+            digest=f"sha256:{row.digest.hex()}",
+            received_at=row.received_at,
+        ),
     )
 
 

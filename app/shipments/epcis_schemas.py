@@ -1,6 +1,7 @@
 """What an EPCIS capture answers, and what parties and sites are called in it."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
@@ -44,6 +45,7 @@ class CaptureOut(_Camel):
     """A capture job of EPCIS 2.0. It has always finished: all of it was done before the answer."""
 
     capture_id: str = Field(alias="captureID")
+    receipt: UUID
     created_at: Moment
     finished_at: Moment
     running: Literal[False] = False

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.journal import Receipt
 from app.licenses.schemas import Amount, Currency, Day, Milestone, Number
 from app.wire import Moment, Out, Strict
 from monitors import Code, Grade
@@ -75,6 +76,7 @@ class ShipmentOut(Out):
     units: int
     remaining_quantity: str
     remaining_value: str | None
+    receipt: Receipt
 
 
 class LedgerUnit(Out):
@@ -152,6 +154,7 @@ class DeliveryOut(Out):
     quantity: str | None
     units: int
     outstanding_quantity: str
+    receipt: Receipt
 
 
 class DeliveryFiled(Out):

@@ -84,6 +84,7 @@ def file(session: Session, shipment: ShipmentIn, *, actor: Actor, now: datetime)
         action="shipment.filed",
         subject=f"shipment:{license.number}/{shipment.reference}",
         party=license.exporter,
+        receipt=journal.receipt_of(f"shipment:{license.number}/{shipment.reference}"),
         body=sent,
         now=now,
     )
@@ -285,6 +286,11 @@ def _show(session: Session, license: License, row: Shipment) -> ShipmentOut:
         remaining_quantity=decimal(balance.quantity - balance.shipped_quantity),
         remaining_value=(
             decimal(balance.value - balance.shipped_value) if balance.value is not None else None
+        ),
+        receipt=journal.Receipt(
+            id=journal.receipt_of(f"shipment:{license.number}/{row.reference}"),
+            digest=f"sha256:{row.digest.hex()}",
+            received_at=row.received_at,
         ),
     )
 

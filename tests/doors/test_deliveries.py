@@ -48,6 +48,7 @@ def test_what_is_outstanding_is_what_has_not_arrived(exporter: Door, number: str
         "units": 1,
         "outstanding_quantity": "4",
         "milestone": "arrival",
+        "receipt": first.json()["receipt"],
     }
     rest = delivery(number, reference="DEL-2", quantity="3.5")
     assert exporter.post("/v1/deliveries", rest).json()["outstanding_quantity"] == "0.5"

@@ -68,6 +68,7 @@ def test_a_document_is_on_file_as_it_was_handed_in(
         "grade": "E",
         "said_by": "NORDLICHT",
         "received_at": time().isoformat().replace("+00:00", "Z"),
+        "receipt": shown["receipt"],
     }
     assert _listed(exporter, path) == [shown | {"decision": None}]
 

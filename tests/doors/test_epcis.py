@@ -57,6 +57,7 @@ def test_an_event_becomes_custody_of_the_units_it_names(
     now = time().isoformat().replace("+00:00", "Z")
     assert told == {
         "captureID": told["captureID"],
+        "receipt": told["receipt"],
         "createdAt": now,
         "finishedAt": now,
         "running": False,

@@ -25,7 +25,7 @@ def document() -> dict[str, Any]:
 
 def _operation(document: dict[str, Any], route: APIRoute) -> dict[str, Any]:
     (method,) = sorted(route.methods or ())
-    operation: dict[str, Any] = document["paths"][route.path][method.lower()]
+    operation: dict[str, Any] = document["paths"][route.path_format][method.lower()]
     return operation
 
 

@@ -27,6 +27,7 @@ def test_a_shipment_is_drawn_from_its_line(exporter: Door, number: str) -> None:
         "units": 2,
         "remaining_quantity": "30",
         "remaining_value": "360000.00",
+        "receipt": filed.json()["receipt"],
     }
     ledger = exporter.get(f"/v1/licenses/{number}/ledger").json()
     assert [(unit["serial"], unit["shipment"]) for unit in ledger["units"]] == [

@@ -1,0 +1,759 @@
+"""Checks an Endwatch journal, offline and without trusting whoever runs it.
+
+This one file needs Python 3.11 and the package `cryptography`, nothing else of Endwatch:
+
+    python verify.py EXPORT              a file of `endwatch journal export`
+    python verify.py FILING.tlog-proof   the proof of a filing, from GET /v1/receipts/{id}
+    python verify.py https://HOST        a running service, by its public tiles
+
+Integrity: every entry hashes to the tree, the tree to every signed checkpoint, and to every checkpoint
+that was ever seen (`--state`). Projection, of an export: the tables in it equal what the entries add up
+to. Completeness, which judges history again, needs the product: `endwatch verify --completeness`.
+
+Exit code: 0 all is well, 1 something is not and the first bad entry is named, 2 not to be read.
+Sources: RFC 6962; https://c2sp.org/tlog-tiles, tlog-checkpoint, tlog-cosignature, tlog-proof.
+"""
+
+import argparse
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+WELL, BAD, UNREADABLE = 0, 1, 2
+HEAD = b"endwatch journal export 1\n"
+PROOF = "c2sp.org/tlog-proof@v1"
+HASH, WIDTH = 32, 256
+MISSING = "it is missing"
+UNLIKE = "it does not hash to what the tree holds of it"
+DASH = "\u2014"
+LARGEST_ANSWER = 64 * 2**20
+sha256 = hashlib.sha256
+
+
+class Unreadable(Exception):
+    """The source is not what it should be, so that nothing can be said of it."""
+
+
+@dataclass
+class Findings:
+    """What was found: faults, the first bad entry first; what was checked; what to know beside."""
+
+    faults: list[tuple[int, str]] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def fault(self, seq: int, what: str) -> None:
+        """Note a fault at an entry; of those at a missing one, the first."""
+        if not (what.startswith(MISSING) and self.named(seq, seq)):
+            self.faults.append((seq, what))
+
+    def named(self, first: int, last: int) -> bool:
+        """Say whether a fault is named between two entries."""
+        return any(first <= seq <= last for seq, _ in self.faults)
+
+    def told(self) -> Iterator[str]:
+        """Put everything into sentences."""
+        yield from (f"note: {one}" for one in self.notes)
+        for seq, what in sorted(self.faults, key=lambda fault: (fault[0] == 0, fault[0]))[:20]:
+            yield f"BAD entry {seq}: {what}" if seq else f"BAD: {what}"
+        if not self.faults:
+            yield from (f"good: {one}" for one in self.checked)
+
+
+# Keys, notes, checkpoints
+
+
+@dataclass(frozen=True)
+class Key:
+    """A verifier key, `name+id+base64`: of a log (kind 1) or of a witness (kind 4)."""
+
+    name: str
+    id: bytes
+    kind: int
+    public: bytes
+    text: str
+
+    @classmethod
+    def read(cls, text: str) -> "Key":
+        """Read a verifier key. Raises Unreadable."""
+        name, _, rest = text.strip().partition("+")
+        packed = _unpacked(rest.partition("+")[2])
+        if len(packed) != 33 or packed[0] not in {1, 4}:
+            raise Unreadable(f"not a verifier key: {text.strip()[:100]}")
+        id = sha256(f"{name}\n".encode() + packed).digest()[:4]
+        if rest.partition("+")[0] != id.hex():
+            raise Unreadable(f"the key of {name} does not fit its id")
+        return cls(name, id, packed[0], packed[1:], text.strip())
+
+    def signed(self, signature: bytes, text: str) -> bool:
+        """Say whether a signature of this key is on a text."""
+        message = text.encode()
+        if self.kind == 4:
+            seconds = int.from_bytes(signature[:8], "big")
+            message = f"cosignature/v1\ntime {seconds}\n".encode() + message
+            signature = signature[8:]
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a log signed: its name, its size, its root; and the whole note."""
+
+    origin: str
+    size: int
+    root: bytes
+    text: str
+    note: str
+
+    @classmethod
+    def read(cls, note: str) -> "Checkpoint":
+        """Take a note apart, without believing it. Raises Unreadable."""
+        text, blank, _ = note.rpartition("\n\n")
+        lines = f"{text}\n".split("\n")
+        if not blank or len(lines) < 4 or not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]):
+            raise Unreadable("not a checkpoint: a name, a size and a root are missing")
+        return cls(lines[0], int(lines[1]), _unpacked(lines[2]), f"{text}\n", note)
+
+    def signers(self, keys: Iterable[Key]) -> set[str]:
+        """Name the keys that signed. Raises Unreadable when one of their signatures is wrong."""
+        found = set()
+        for line in self.note.rpartition("\n\n")[2].splitlines():
+            name, _, packed = line.removeprefix(f"{DASH} ").partition(" ")
+            signature = _unpacked(packed)
+            for key in keys:
+                if (key.name, key.id) == (name, signature[:4]):
+                    if not key.signed(signature[4:], self.text):
+                        raise Unreadable(f"the signature of {name} is wrong")
+                    found.add(key.text)
+        return found
+
+
+def _unpacked(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Unreadable(f"not base64: {text[:60]!r}") from error
+
+
+# The tree (RFC 6962)
+
+
+def leaf_of(entry: bytes) -> bytes:
+    """Hash an entry."""
+    return sha256(b"\x00" + entry).digest()
+
+
+def join(left: bytes, right: bytes) -> bytes:
+    """Hash two neighbors."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+class Tree:
+    """All complete subtrees over a row of leaf hashes, height by height."""
+
+    def __init__(self, leaves: bytes) -> None:
+        self.size = len(leaves) // HASH
+        self.heights = [leaves]
+        while len(self.heights[-1]) >= 2 * HASH:
+            row = self.heights[-1]
+            end = len(row) // (2 * HASH) * (2 * HASH)
+            self.heights.append(
+                b"".join(
+                    [sha256(b"\x01" + row[at : at + 2 * HASH]).digest() for at in range(0, end, 64)]
+                )
+            )
+
+    def node(self, height: int, place: int) -> bytes:
+        """Give the hash of a complete subtree."""
+        return self.heights[height][place * HASH : (place + 1) * HASH]
+
+    def root(self, size: int) -> bytes:
+        """Give the root of the first entries."""
+        found, left = b"", size
+        while left:
+            width = left & -left
+            part = self.node(width.bit_length() - 1, (left - width) // width)
+            found = join(part, found) if found else part
+            left -= width
+        return found or sha256().digest()
+
+
+def included(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """Give the root that an inclusion proof leads to; None when it does not fit the tree."""
+    found, last, rest = leaf, size - 1, list(path)
+    while last > 0:
+        if index & 1 or index < last:
+            if not rest:
+                return None
+            beside = rest.pop(0)
+            found = join(beside, found) if index & 1 else join(found, beside)
+        index, last = index >> 1, last >> 1
+    return None if rest else found
+
+
+# What was seen before
+
+
+class State:
+    """A file of checkpoints and keys that were seen, so that a log cannot change its story."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.keys: list[str] = []
+        self.notes: list[str] = []
+        if path is not None and path.exists():
+            told = json.loads(path.read_text())
+            self.keys, self.notes = told["keys"], told["checkpoints"]
+
+    def seen(self, origin: str) -> list[Checkpoint]:
+        """Give what was seen of a log, smallest first."""
+        found = [one for one in map(Checkpoint.read, self.notes) if one.origin == origin]
+        return sorted(found, key=lambda one: one.size)
+
+    def remember(self, keys: Iterable[Key], checkpoints: Iterable[Checkpoint]) -> None:
+        """Remember keys and checkpoints, and put the file in place of the one before."""
+        if self.path is None:
+            return
+        self.keys += [key.text for key in keys if key.text not in self.keys]
+        known = {Checkpoint.read(note).text for note in self.notes}
+        self.notes += [one.note for one in checkpoints if one.text not in known]
+        fresh = self.path.with_name(f"{self.path.name}.new")
+        fresh.write_text(json.dumps({"keys": self.keys, "checkpoints": self.notes}, indent=1))
+        os.replace(fresh, self.path)  # noqa: PTH105 the same with os and pathlib
+
+
+@dataclass
+class Trust:
+    """Whom to believe: the log's keys, witnesses, how many of these must have signed, the past."""
+
+    keys: list[Key]
+    witnesses: list[Key]
+    quorum: int
+    state: State
+
+    def know(self, keys: Iterable[str], findings: Findings) -> None:
+        """Take the log's own word for its keys when nobody gave any; say so."""
+        if not self.keys:
+            self.keys = [Key.read(text) for text in keys]
+            findings.notes.append(
+                "the key is the one the source itself names; give --key, noted at another time and "
+                "place, to be sure who signed"
+            )
+
+    def check(self, checkpoint: Checkpoint) -> str | None:
+        """Say what is wrong with the signatures on a checkpoint, if anything is."""
+        try:
+            signers = checkpoint.signers([*self.keys, *self.witnesses])
+        except Unreadable as error:
+            return str(error)
+        if not signers & {key.text for key in self.keys if key.name == checkpoint.origin}:
+            return f"no key you trust signed for {checkpoint.origin}"
+        return None
+
+    def witnessed(self, checkpoint: Checkpoint) -> int:
+        """Count the witnesses that signed."""
+        return len(checkpoint.signers(self.witnesses))
+
+
+# Projection: what the entries add up to
+
+
+class Fold:
+    """The state of some tables as the entries tell it."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Any]] = {
+            name: {}
+            for name in ("alerts", "deviations", "licenses", "reports", "batches", "shipments")
+        }
+        self.last: dict[tuple[str, str], int] = {}
+
+    def take(self, entry: bytes, body: bytes) -> None:
+        """Add an entry, if it tells of one of these tables."""
+        action = entry[11 : entry.index(b'"', 11)]
+        if not action.startswith(TELLING):
+            return
+        told, said = json.loads(entry), json.loads(body)
+        kind, _, name = told["subject"].partition(":")
+        for table, row in _told(told["action"], kind, name, said, self.tables):
+            self.tables[table][name] = row
+            self.last[table, name] = told["seq"]
+
+    def compare(self, rows: dict[str, dict[str, Any]], findings: Findings) -> None:
+        """Compare with the tables of an export; those it does not hold are not compared."""
+        for table, found in rows.items():
+            right = self.tables[table]
+            for name in sorted(right.keys() | found.keys()):
+                if right.get(name) != found.get(name):
+                    what = _difference(right.get(name), found.get(name))
+                    findings.fault(self.last.get((table, name), 0), f"{table} {name}: {what}")
+            findings.checked.append(
+                f"{len(found):,} rows of {table} are what the entries add up to"
+            )
+
+
+TELLING = (
+    b"alert.",
+    b"deviation.",
+    b"license.",
+    b"report.filed",
+    b"readings.filed",
+    b"shipment.filed",
+)
+JUDGED = ("state", "severity", "occurrences", "cleared_at", "withdrawn_at")
+
+
+def _told(
+    action: str, kind: str, name: str, said: dict[str, Any], tables: dict[str, dict[str, Any]]
+) -> Iterator[tuple[str, Any]]:
+    """Say what an entry makes of a row."""
+    if kind == "alert":
+        yield "alerts", {key: value for key, value in said.items() if key != "change"}
+    elif kind == "deviation":
+        before = tables["deviations"].get(name, {})
+        yield "deviations", before | {key: said[key] for key in JUDGED if key in said}
+    elif kind == "license" and "state" in said:
+        yield "licenses", {"state": said["state"]}
+    elif action == "report.filed":
+        yield "reports", {"digest": said["digest"]}
+    elif action == "readings.filed":
+        yield "batches", {"root": said["root"], "readings": said["accepted"]}
+    elif action == "shipment.filed":
+        yield "shipments", said
+
+
+def _difference(right: Any, found: Any) -> str:
+    if found is None:
+        return "the entries tell of it, and the table does not have it"
+    if right is None:
+        return "the table has it, and no entry tells of it"
+    keys = [key for key in sorted(right.keys() | found.keys()) if right.get(key) != found.get(key)]
+    return "; ".join(
+        f"{key} is {found.get(key)!r}, the entries say {right.get(key)!r}" for key in keys
+    )
+
+
+# An export
+
+
+@dataclass
+class Export:
+    """What an export holds, its entries read already."""
+
+    keys: list[str] = field(default_factory=list)
+    signed: list[tuple[int, str, str]] = field(default_factory=list)
+    tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    numbered: int = 0
+    leaves: bytearray = field(default_factory=bytearray)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    folded: Fold = field(default_factory=Fold)
+    whole: bool = False
+
+    def take(self, word: bytes, rest: bytes) -> None:
+        """Take a line that is no entry; what this file does not know is left to newer ones."""
+        match word:
+            case b"row":
+                table, name, row = json.loads(rest)
+                self.rows[table][name] = row
+            case b"table":
+                self.rows[rest.decode()] = {}
+            case b"tile":
+                level, place, hashes = rest.decode().split()
+                self.tiles[int(level), int(place)] = _unpacked(hashes)
+            case b"checkpoint":
+                self.signed.append(json.loads(rest))
+            case b"key":
+                self.keys.append(rest.decode())
+            case b"numbered":
+                self.numbered = int(rest)
+            case b"end":
+                self.whole = True
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open an export, packed by gzip or not."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed:
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")
+
+
+def read(file: IO[bytes], findings: Findings) -> Export:
+    """Read an export; entries are checked on the way, up to the first that is bad."""
+    export, entries = Export(), _Entries(findings)
+    if file.readline() != HEAD:
+        raise Unreadable("not an export of `endwatch journal export`")
+    for line in file:
+        word, _, rest = line.partition(b" ")
+        if word == b"entry":
+            entries.take(rest[:-1], export)
+        else:
+            export.take(word.strip(), rest.strip())
+    if not export.whole:
+        raise Unreadable("the export is cut short: its last line is missing")
+    return export
+
+
+class _Entries:
+    """Checks entries one after the other: the number, and the body that the sealed form names."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.stopped = False
+
+    def take(self, line: bytes, export: Export) -> None:
+        """Check the next entry. After a missing one there is nothing to go on with."""
+        if self.stopped:
+            return
+        entry, _, body = line.partition(b"\t")
+        seq = len(export.leaves) // HASH + 1
+        if b'"seq":%d,' % seq not in entry:
+            self.findings.fault(seq, f"{MISSING}, or another stands in its place")
+            self.stopped = True
+            return
+        export.leaves += sha256(b"\x00" + entry).digest()
+        if b'"body":"sha256:%b"' % sha256(body).hexdigest().encode() not in entry:
+            self.findings.fault(seq, "its body is not the one its sealed form names")
+        export.folded.take(entry, body)
+
+
+def check_export(path: Path, trust: Trust, findings: Findings) -> None:
+    """Check an export whole."""
+    with opened(path) as file:
+        export = read(file, findings)
+    trust.know(export.keys, findings)
+    _compare_leaves(export, findings)
+    tree = Tree(bytes(export.leaves))
+    checkpoints = _checkpoints(export, trust, findings)
+    _check_ends(export, tree.size, checkpoints, findings)
+    bad = _check_roots(tree, [*checkpoints, *_past(checkpoints, trust)], findings)
+    if bad is None:
+        signed = checkpoints[-1].size if checkpoints else 0
+        findings.faults = [_blamed(seq, what, signed) for seq, what in findings.faults]
+        if not findings.named(tree.size + 1, tree.size + 1):
+            _check_tiles(export, tree, findings)
+    elif not findings.named(*bad):
+        first = max(bad[0], _rewritten_from(export, tree))
+        findings.fault(first, f"from here to entry {bad[1]} at least one was changed")
+    export.folded.compare(export.rows, findings)
+    _tell(findings, tree.size, checkpoints, trust)
+    if not findings.faults:
+        trust.state.remember(trust.keys, checkpoints[-1:])
+
+
+def _compare_leaves(export: Export, findings: Findings) -> None:
+    """Compare the hashes of entries with those the log's own tiles have of them."""
+    for start in range(0, len(export.leaves), WIDTH * HASH):
+        right = export.leaves[start : start + WIDTH * HASH]
+        row = export.tiles.get((0, start // (WIDTH * HASH)), b"")
+        if row[: len(right)] != right:
+            for at in range(0, len(right), HASH):
+                if row[at : at + HASH] != right[at : at + HASH]:
+                    findings.fault((start + at) // HASH + 1, UNLIKE)
+
+
+def _checkpoints(export: Export, trust: Trust, findings: Findings) -> list[Checkpoint]:
+    """Read the checkpoints of an export, smallest first, and check who signed."""
+    if not {key.text for key in trust.keys} & set(export.keys):
+        findings.fault(0, "the log names none of the keys you trust")
+    found = []
+    for size, root, note in sorted(export.signed):
+        one = Checkpoint.read(note)
+        wrong = trust.check(one)
+        if (one.size, one.root) != (size, _unpacked(root)):
+            wrong = "the log keeps it under another size or root"
+        if wrong:
+            findings.fault(size, f"the checkpoint that ends with it: {wrong}")
+        found.append(one)
+    if len({one.size for one in found}) != len(found):
+        findings.fault(0, "there are two checkpoints of one size")
+    return found
+
+
+def _past(checkpoints: Sequence[Checkpoint], trust: Trust) -> list[Checkpoint]:
+    """Give the checkpoints that were seen of this log before."""
+    if not checkpoints:
+        return [Checkpoint.read(note) for note in trust.state.notes]
+    return trust.state.seen(checkpoints[-1].origin)
+
+
+def _check_ends(
+    export: Export, size: int, checkpoints: Sequence[Checkpoint], findings: Findings
+) -> None:
+    """See that the journal ends where its head, its tree and its last checkpoint say."""
+    hashed = sum(len(row) // HASH for (level, _), row in export.tiles.items() if level == 0)
+    signed = checkpoints[-1].size if checkpoints else 0
+    if findings.named(size + 1, size + 1):
+        return
+    if max(hashed, signed, export.numbered) > size:
+        findings.fault(size + 1, f"{MISSING}: the journal once had more entries")
+    elif hashed < size:
+        findings.fault(hashed + 1, "the tree does not hold it")
+    elif export.numbered < size:
+        findings.fault(export.numbered + 1, "no number was given to it")
+    elif signed < size:
+        findings.notes.append(f"nothing is signed for entries {signed + 1} to {size}")
+
+
+def _check_roots(
+    tree: Tree, checkpoints: Iterable[Checkpoint], findings: Findings
+) -> tuple[int, int] | None:
+    """Compare the tree with every checkpoint; give the entries between which it was rewritten."""
+    good = [0]
+    for one in sorted(checkpoints, key=lambda one: one.size):
+        if one.size > tree.size:
+            findings.fault(
+                tree.size + 1,
+                f"{MISSING}: a checkpoint is signed for {one.size} entries; so the log was cut or "
+                "rolled back",
+            )
+            return None
+        if tree.root(one.size) != one.root:
+            return max(size for size in good if size < one.size) + 1, one.size
+        good.append(one.size)
+    return None
+
+
+def _check_tiles(export: Export, tree: Tree, findings: Findings) -> None:
+    """See that the tiles above the leaves are those of the tree, no more and no fewer."""
+    tiles = {key: row for key, row in export.tiles.items() if key[0] > 0}
+    for level, place, right in _tiles_above(tree):
+        row = tiles.pop((level, place), b"")
+        if row != right:
+            at = place * WIDTH + _first_difference(row, right)
+            first = at * WIDTH**level + 1
+            what = f"it is the first under a hash that is altered in tile {level}/{place}"
+            findings.fault(min(first, tree.size), what)
+    for level, place in tiles:
+        findings.fault(0, f"tile {level}/{place} is of no entries")
+
+
+def _tiles_above(tree: Tree) -> Iterator[tuple[int, int, bytes]]:
+    """Make the tiles above the leaves."""
+    for level, row in enumerate(tree.heights[::8]):
+        for place in range(-(-len(row) // (WIDTH * HASH)) if level else 0):
+            yield level, place, row[place * WIDTH * HASH : (place + 1) * WIDTH * HASH]
+
+
+def _first_difference(row: bytes, right: bytes) -> int:
+    """Count the hashes before the first that differs."""
+    count = min(len(row), len(right)) // HASH
+    cut = (slice(at * HASH, (at + 1) * HASH) for at in range(count))
+    return next((at for at, part in enumerate(cut) if row[part] != right[part]), count)
+
+
+def _rewritten_from(export: Export, tree: Tree) -> int:
+    """Give the first entry under a tile that is still as it was before entries were changed."""
+    for level, place, right in _tiles_above(tree):
+        row = export.tiles.get((level, place), b"")
+        if row != right:
+            return (place * WIDTH + _first_difference(row, right)) * int(WIDTH**level) + 1
+    return 1
+
+
+def _blamed(seq: int, what: str, signed: int) -> tuple[int, str]:
+    """Say which of entry and tile was changed: what is signed for is right."""
+    if what == UNLIKE and seq <= signed:
+        what = f"{what}: its tile is altered, the entry is as it was signed for"
+    return seq, what
+
+
+def _tell(findings: Findings, size: int, checkpoints: Sequence[Checkpoint], trust: Trust) -> None:
+    findings.checked.append(f"{size:,} entries hash to the tree, in order and without gaps")
+    findings.checked.append(f"{len(checkpoints):,} checkpoints are signed and fit the tree")
+    if trust.state.notes:
+        findings.checked.append(f"so do {len(trust.state.notes):,} seen before")
+    if trust.witnesses:
+        most = max((one.size for one in checkpoints if trust.witnessed(one)), default=0)
+        findings.checked.append(f"witnesses signed for the first {most:,} entries")
+        if not any(trust.witnessed(one) >= trust.quorum for one in checkpoints):
+            findings.fault(0, f"no checkpoint is signed by {trust.quorum} of your witnesses")
+
+
+# A receipt
+
+
+def check_receipt(text: str, trust: Trust, findings: Findings) -> None:
+    """Check the proof of one entry, which it holds, against a checkpoint, which it holds too."""
+    head, _, note = text.partition("\n\n")
+    mark, *lines = head.split("\n")
+    extra = lines.pop(0).removeprefix("extra ") if lines and lines[0][:6] == "extra " else ""
+    if mark != PROOF or not lines or not re.fullmatch("index (0|[1-9][0-9]*)", lines[0]):
+        raise Unreadable("not a proof of https://c2sp.org/tlog-proof")
+    entry, checkpoint = _unpacked(extra), Checkpoint.read(note)
+    index, path = int(lines[0][6:]), [_unpacked(line) for line in lines[1:]]
+    if not trust.keys:
+        raise Unreadable("a proof names no key: give --key, or --state of a log seen before")
+    wrong = trust.check(checkpoint)
+    if wrong:
+        findings.fault(index + 1, wrong)
+    elif included(leaf_of(entry), index, checkpoint.size, path) != checkpoint.root:
+        findings.fault(index + 1, "it is not in the tree that was signed for")
+    elif trust.witnessed(checkpoint) < trust.quorum:
+        findings.fault(index + 1, f"fewer than {trust.quorum} of your witnesses signed")
+    for seen in trust.state.seen(checkpoint.origin):
+        if seen.size == checkpoint.size and seen.root != checkpoint.root:
+            findings.fault(index + 1, "another tree of the same size was signed for before")
+    told = json.loads(entry)
+    findings.checked.append(
+        f"entry {told['seq']}: {told['action']} of {told['subject']} by {told['actor']}, recorded "
+        f"{told['recorded_at']}, body {told['body']}"
+    )
+    if not findings.faults:
+        trust.state.remember(trust.keys, [checkpoint])
+
+
+# A running service
+
+
+class Service:
+    """The public tiles of a running service; with an API key its entry bundles too."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url.rstrip("/").removesuffix("/log")
+        self.token = token
+
+    def get(self, path: str, *, secret: bool = False) -> bytes:
+        """Fetch a file of the log. Raises Unreadable."""
+        request = urllib.request.Request(f"{self.url}/log/{path}")  # noqa: S310 given by the caller
+        if secret and self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                found: bytes = answer.read(LARGEST_ANSWER)
+                return found
+        except (urllib.error.URLError, OSError) as error:
+            raise Unreadable(f"{self.url}/log/{path}: {error}") from error
+
+    def tile(self, level: str, place: int, width: int, *, secret: bool = False) -> bytes:
+        """Fetch a tile or entry bundle of a width."""
+        digits = f"{place:03}"
+        digits = digits.zfill(-(-len(digits) // 3) * 3)
+        parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+        path = "/".join([*(f"x{part}" for part in parts[:-1]), parts[-1]])
+        partial = f".p/{width}" if width < WIDTH else ""
+        return self.get(f"tile/{level}/{path}{partial}", secret=secret)
+
+
+def check_service(url: str, token: str | None, trust: Trust, findings: Findings) -> None:
+    """Fetch all leaf hashes of a running service, and check its checkpoint with them."""
+    service = Service(url, token)
+    checkpoint = Checkpoint.read(service.get("checkpoint").decode())
+    trust.know([service.get("key").decode()], findings)
+    wrong = trust.check(checkpoint)
+    if wrong:
+        findings.fault(checkpoint.size, f"the checkpoint that ends with it: {wrong}")
+    leaves = bytearray()
+    for place in range(-(-checkpoint.size // WIDTH)):
+        width = min(WIDTH, checkpoint.size - place * WIDTH)
+        hashes = service.tile("0", place, width)
+        if len(hashes) != width * HASH:
+            raise Unreadable(f"tile 0/{place} is not of {width} hashes")
+        leaves += hashes
+        if token:
+            _check_bundle(
+                service.tile("entries", place, width, secret=True), place, hashes, findings
+            )
+    tree = Tree(bytes(leaves))
+    bad = _check_roots(tree, [checkpoint, *_past([checkpoint], trust)], findings)
+    if bad is not None:
+        findings.fault(bad[0], f"from here to entry {bad[1]} at least one was changed")
+    _tell(findings, tree.size, [checkpoint], trust)
+    if not findings.faults:
+        trust.state.remember(trust.keys, [checkpoint])
+
+
+def _check_bundle(bundle: bytes, place: int, hashes: bytes, findings: Findings) -> None:
+    at = 0
+    for number in range(len(hashes) // HASH):
+        length = int.from_bytes(bundle[at : at + 2], "big")
+        entry = bundle[at + 2 : at + 2 + length]
+        at += 2 + length
+        if leaf_of(entry) != hashes[number * HASH : (number + 1) * HASH]:
+            findings.fault(place * WIDTH + number + 1, UNLIKE)
+
+
+# The command
+
+
+def verify(
+    source: str,
+    *,
+    keys: Sequence[str] = (),
+    witnesses: Sequence[str] = (),
+    quorum: int | None = None,
+    state: Path | None = None,
+    token: str | None = None,
+) -> Findings:
+    """Check a source. Raises Unreadable, OSError."""
+    past, findings = State(state), Findings()
+    needed = quorum if quorum is not None else int(bool(witnesses))
+    trusted = [Key.read(text) for text in dict.fromkeys([*keys, *past.keys])]
+    trust = Trust(trusted, [Key.read(text) for text in witnesses], needed, past)
+    if source.startswith(("http://", "https://")):
+        check_service(source, token, trust, findings)
+        return findings
+    path = Path(source)
+    with path.open("rb") as file:
+        start = file.read(len(PROOF))
+    if start == PROOF.encode():
+        check_receipt(path.read_text(), trust, findings)
+    else:
+        check_export(path, trust, findings)
+    return findings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check what the arguments name, and say what was found."""
+    parser = argparse.ArgumentParser(
+        prog="verify.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="an export, a proof, or the address of a service")
+    parser.add_argument("--key", action="append", default=[], help="verifier key of the log")
+    parser.add_argument("--witness", action="append", default=[], help="verifier key of a witness")
+    parser.add_argument("--quorum", type=int, help="witnesses that must have signed [default: 1]")
+    parser.add_argument("--state", type=Path, help="file of what was seen before; kept up to date")
+    parser.add_argument("--token", help="API key, to check a service's entries too")
+    given = parser.parse_args(arguments)
+    return run(
+        given.source,
+        keys=given.key,
+        witnesses=given.witness,
+        quorum=given.quorum,
+        state=given.state,
+        token=given.token,
+    )
+
+
+def run(source: str, **options: Any) -> int:
+    """Check a source and print what was found; the exit code says whether all is well."""
+    try:
+        findings = verify(source, **options)
+    except (Unreadable, OSError, ValueError, KeyError, EOFError) as error:
+        print(f"cannot be checked: {source}: {error}", file=sys.stderr)
+        return UNREADABLE
+    for line in findings.told():
+        print(line)
+    return BAD if findings.faults else WELL
+
+
+if __name__ == "__main__":
+    sys.exit(main())
