@@ -111,7 +111,7 @@ def _follow(
     record.settle(row, rules.met_state(row.due_at, since), now)
     session.flush()
     record.tell(session, row, docket, now)
-    climbing.settled(session, row, docket, now=now)
+    climbing.settled(session, row, now=now)
     if missed:
         owed = [record.owed(row)]
         assessments.judge_obligations(session, docket, ruling, obligations=owed, now=now)

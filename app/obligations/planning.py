@@ -204,7 +204,7 @@ def _waive(session: Session, row: Obligation, docket: Docket, now: datetime) -> 
     record.settle(row, State.WAIVED, now, OVERRULED)
     session.flush()
     record.tell(session, row, docket, now)
-    climbing.settled(session, row, docket, now=now)
+    climbing.settled(session, row, now=now)
     if was_overdue:
         assessments.take_back(
             session, docket, record.asked_by(docket, row), record.owed(row), now=now

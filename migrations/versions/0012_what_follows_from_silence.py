@@ -1,0 +1,80 @@
+"""What follows from silence: duties under no condition, and what unsettles a party until it ends.
+
+Transfers that are authorized and not acknowledged are taken up soon after. Of the causes on record
+those still run that an unsettled obligation or an unfinished check stands for.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+
+LOWERED = """
+INSERT INTO party_causes (party, source, standing, since, ended_at)
+SELECT DISTINCT ON (s.party, s.source) s.party, s.source, s.standing, s.since, CASE
+    WHEN EXISTS (SELECT FROM obligations o WHERE s.source = 'obligation:' || o.id
+                 AND o.settled_at IS NULL AND o.state = 'overdue') THEN NULL
+    WHEN EXISTS (SELECT FROM audits a JOIN audit_rungs r ON r.audit_id = a.id
+                 WHERE s.source = 'audit:' || a.number AND r.ended_at IS NULL) THEN NULL
+    ELSE now() END
+FROM party_standings s WHERE s.standing <> 'good'
+ORDER BY s.party, s.source, s.id DESC
+"""
+UNFINISHED = """
+INSERT INTO party_causes (party, source, standing, since, ended_at)
+SELECT DISTINCT ON (a.party, a.number) a.party, 'audit:' || a.number,
+       CASE r.rung WHEN 'unverified' THEN 'unverified' ELSE 'listing_recommended' END,
+       r.reached_at, CAST(NULL AS timestamptz)
+FROM audits a JOIN audit_rungs r ON r.audit_id = a.id
+WHERE r.ended_at IS NULL ORDER BY a.party, a.number, r.id DESC
+ON CONFLICT DO NOTHING
+"""
+
+
+def upgrade() -> None:
+    op.alter_column("obligations", "condition_id", nullable=True)
+    op.execute(
+        "UPDATE licenses SET attend_from = least(attend_from, now()) WHERE id IN ("
+        "SELECT license_id FROM transfers WHERE state = 'authorized' AND acknowledged_at IS NULL)"
+    )
+    _causes()
+
+
+def _causes() -> None:
+    op.create_table(
+        "party_causes",
+        sa.Column("party", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("standing", sa.Text(), nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["party"], ["parties.reference"], name=op.f("fk_party_causes_party_parties")
+        ),
+        sa.PrimaryKeyConstraint("party", "source", name=op.f("pk_party_causes")),
+    )
+    op.create_index(op.f("ix_party_causes_source"), "party_causes", ["source"], unique=False)
+    op.execute(LOWERED)
+    op.execute(UNFINISHED)
+
+
+def downgrade() -> None:
+    """Forget causes, and what is owed under no condition: the release before cannot hold it."""
+    op.drop_table("party_causes")
+    op.execute("ALTER TABLE rungs DISABLE TRIGGER rungs_are_kept")
+    op.execute(
+        "DELETE FROM rungs USING obligations o"
+        " WHERE o.id = obligation_id AND o.condition_id IS NULL"
+    )
+    op.execute("ALTER TABLE rungs ENABLE TRIGGER rungs_are_kept")
+    op.execute(
+        "DELETE FROM waivers USING obligations o"
+        " WHERE o.id = obligation_id AND o.condition_id IS NULL"
+    )
+    op.execute("DELETE FROM obligations WHERE condition_id IS NULL")
+    op.alter_column("obligations", "condition_id", nullable=False)
