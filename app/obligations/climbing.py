@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.assessments.rules import Docket, Ruling
+from app.alerts import rungs
+from app.assessments.rules import AUTHORITY_ALONE, Docket, Ruling
 from app.obligations import calendars, ladder, record
 from app.obligations.ladder import RUNGS, Climb, Rung
 from app.obligations.models import Obligation, RungReached
@@ -38,11 +39,14 @@ def climb(
         now=now,
         reached=_reached(session, row),
     )
-    row.rung = climbed.rung.name if climbed.rung else None
+    before, row.rung = row.rung, climbed.rung.name if climbed.rung else None
     if climbed.told is not None or climbed.skipped:
         _record(session, row, climbed, deadline, zone, now)
     if climbed.rung is not None and climbed.rung.standing is not None:
         _lower(session, row, docket, ruling, climbed.rung.standing, now)
+        _sound(session, row, docket, ruling, climbed.rung.standing, now)
+    elif _unsettles(before):
+        _end(session, row, now)
     return climbed
 
 
@@ -53,14 +57,24 @@ def word(rung: Rung) -> str:
 
 def settled(session: Session, row: Obligation, *, now: datetime) -> None:
     """Let parties stand well again whom nothing unsettles any more, now that this has come."""
-    if row.rung is not None and RUNGS[row.rung].standing is not None:
-        standings.end(session, _source(row), ground=CAME, actor=record.SYSTEM, now=now)
+    if _unsettles(row.rung):
+        _end(session, row, now)
 
 
 def waived(session: Session, row: Obligation, *, now: datetime) -> None:
     """Let what nobody asks for now keep no party from being restored, until it is owed again."""
-    if row.rung is not None and RUNGS[row.rung].standing is not None:
+    if _unsettles(row.rung):
         standings.pause(session, _source(row), now=now)
+        rungs.clear(session, "obligation", row.id, actor=record.SYSTEM, now=now)
+
+
+def _unsettles(rung: str | None) -> bool:
+    return rung is not None and RUNGS[rung].standing is not None
+
+
+def _end(session: Session, row: Obligation, now: datetime) -> None:
+    standings.end(session, _source(row), ground=CAME, actor=record.SYSTEM, now=now)
+    rungs.clear(session, "obligation", row.id, actor=record.SYSTEM, now=now)
 
 
 def _source(row: Obligation) -> str:
@@ -129,6 +143,28 @@ def _lower(
             actor=record.SYSTEM,
             now=now,
         )
+
+
+def _sound(
+    session: Session,
+    row: Obligation,
+    docket: Docket,
+    ruling: Ruling,
+    standing: Standing,
+    now: datetime,
+) -> None:
+    """Show on dashboards what the silence has led to."""
+    about = f", {row.subject_kind} {row.subject}" if row.subject != docket.license else ""
+    subject = rungs.Subject(
+        what="obligation",
+        id=row.id,
+        title=f"{ruling.monitor.title}, {docket.license}{about}",
+        license=docket.license,
+        party=AUTHORITY_ALONE if ruling.monitor.confidential else docket.exporter,
+        kind=ruling.kind,
+        country=docket.countries[0] if docket.countries else "",
+    )
+    rungs.sound(session, subject, standing, actor=record.SYSTEM, now=now)
 
 
 def _concerned(row: Obligation, docket: Docket) -> list[str]:

@@ -1,4 +1,4 @@
-"""What follows from silence: duties under no condition, and what unsettles a party until it ends.
+"""What follows from silence: duties under no condition, what unsettles a party, and alerts of it.
 
 Transfers that are authorized and not acknowledged are taken up soon after. Of the causes on record
 those still run that an unsettled obligation or an unfinished check stands for.
@@ -43,6 +43,21 @@ def upgrade() -> None:
         "SELECT license_id FROM transfers WHERE state = 'authorized' AND acknowledged_at IS NULL)"
     )
     _causes()
+    _alerts()
+
+
+def _alerts() -> None:
+    """Let alerts be about an obligation or a check; none was, so no text is lost."""
+    op.alter_column("alerts", "deviation", nullable=True)
+    op.execute("ALTER TABLE alerts ALTER COLUMN obligation TYPE uuid USING obligation::uuid")
+    op.add_column("alerts", sa.Column("audit", sa.Uuid(), nullable=True))
+    op.create_unique_constraint(op.f("uq_alerts_obligation"), "alerts", ["obligation"])
+    op.create_unique_constraint(op.f("uq_alerts_audit"), "alerts", ["audit"])
+    op.create_check_constraint(
+        op.f("ck_alerts_about_something"),
+        "alerts",
+        "num_nonnulls(deviation, obligation, audit) >= 1",
+    )
 
 
 def _causes() -> None:
@@ -64,7 +79,13 @@ def _causes() -> None:
 
 
 def downgrade() -> None:
-    """Forget causes, and what is owed under no condition: the release before cannot hold it."""
+    """Forget causes, alerts without a deviation, and what is owed under no condition."""
+    op.execute("DELETE FROM alerts WHERE deviation IS NULL")
+    op.drop_constraint(op.f("ck_alerts_about_something"), "alerts")
+    op.drop_constraint(op.f("uq_alerts_obligation"), "alerts")
+    op.drop_column("alerts", "audit")
+    op.execute("ALTER TABLE alerts ALTER COLUMN obligation TYPE text USING obligation::text")
+    op.alter_column("alerts", "deviation", nullable=False)
     op.drop_table("party_causes")
     op.execute("ALTER TABLE rungs DISABLE TRIGGER rungs_are_kept")
     op.execute(

@@ -900,6 +900,36 @@ def test_a_refused_check_climbs_once_each_at_sixty_and_a_hundred_and_twenty_days
     assert _standings(sessions) == ["unverified", "listing_recommended"]
 
 
+def test_what_its_delay_leads_to_is_an_alert_for_the_authority_until_it_is_made(
+    refused: Check,
+    dashboard: Door,
+    exporter: Door,
+    sessions: Sessions,
+    sequencer: Sequencer,
+    time: Clock,
+) -> None:
+    shown, staff = refused.shown(), refused.staff
+    for days in (61, 1, 60):
+        time.forward(days=days)
+        looking.look_around(sessions, now=time())
+    refused.post(staff.ada, "start")
+    refused.post(staff.ada, "report", reports=[refused.inspection(staff.ada, time())])
+    sequencer.tick()
+    items = dashboard.get("/v1/alerts").json()["items"]
+    told = [one for one in items if one["audit"] == shown["id"]]
+    assert [one["seq"] for one in told] == sorted(one["seq"] for one in told)
+    assert [(one["change"], one["severity"]) for one in told] == [
+        ("raised", "high"),
+        ("escalated", "critical"),
+        ("cleared", "critical"),
+    ]
+    assert told[0]["title"] == f"End-use check {shown['number']}, party KE-BCA: unverified"
+    assert {(one["kind"], one["deviation"], one["obligation"]) for one in told} == {
+        ("end_use_check", None, None)
+    }
+    assert not [one for one in exporter.get("/v1/alerts").json()["items"] if one["audit"]]
+
+
 def test_after_an_outage_it_goes_straight_to_the_right_rung(
     refused: Check, sessions: Sessions, time: Clock
 ) -> None:
