@@ -1,11 +1,9 @@
 """Sets text whose letters change with their neighbours, or that runs from right to left.
 
-HarfBuzz chooses the glyphs, and each is drawn where it puts it. DejaVu Sans has those of Hebrew and of
-Arabic as Arabic and Persian are written; of Urdu some letters are missing.
+HarfBuzz chooses the glyphs of each run in one font, and each is drawn where it puts it.
 """
 
 from dataclasses import dataclass
-from itertools import groupby
 from threading import Lock
 from typing import Any
 
@@ -36,10 +34,7 @@ class Glyph:
 
 def shaped(text: str, *, reversed_: bool) -> list[Glyph]:
     """Choose the glyphs of a text that runs one way, from left to right as they stand."""
-    parts = [
-        _shaped("".join(run), name or lettering.PLAIN, reversed_=reversed_)
-        for name, run in groupby(text, lettering.font_of)
-    ]
+    parts = [_shaped(run, name, reversed_=reversed_) for name, run in lettering.runs(text)]
     return [one for part in (parts[::-1] if reversed_ else parts) for one in part]
 
 

@@ -1,8 +1,7 @@
-"""Hebrew, Arabic and Persian on paper: in which order, in which shape, over lines and pages."""
+"""Scripts that run from right to left or whose letters join, on paper: in which order, in which shape, over lines and pages."""
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,9 @@ from tests.audits.test_printing import POPPLER, pages, with_text
 
 ARABIC = "يستخدم هذا النظام فقط لمراقبة الحدود (Gate 12) ولا يزيد على 5,000 شخص."
 HEBREW = "רק לביקורת גבולות: לא יותר מ-5,000 אנשים (סעיף 3)."
+HINDI = "प्रणाली का उपयोग केवल सीमा नियंत्रण के लिए: अधिकतम 5,000 व्यक्ति।"
+URDU = "یہ نظام صرف سرحدی نگرانی کے لیے ہے۔"  # noqa: RUF001
+TAMIL, TELUGU = "எல்லைக் கட்டுப்பாட்டிற்கு மட்டும்.", "సరిహద్దు నియంత్రణకు మాత్రమే."
 PERSIAN = "این سامانه فقط برای کنترل مرز است؛ حداکثر ۵۰۰۰ نفر."  # noqa: RUF001
 
 
@@ -67,25 +69,32 @@ def test_what_only_steers_the_order_is_taken_out() -> None:
     assert lettering.marked_up(hidden) == "abc def"
 
 
-def _named(text: str) -> list[str]:
-    """Name the glyphs of a text that runs from right to left, as the font calls them."""
-    face: Any = lettering.font(lettering.PLAIN)
-    font: Any = shaping._engine.Font(face.hbFace)  # noqa: SLF001
-    glyphs = shaping.shaped(text, reversed_=True)
-    return [font.glyph_to_string(face.face.charToGlyph[ord(one.character)]) for one in glyphs]
+@pytest.mark.parametrize(
+    ("text", "reversed_"),
+    [("حدود", True), ("کے", True), ("बि", False), ("तो", False), ("మీ", False)],
+)
+def test_letters_take_another_shape_or_place_beside_others(text: str, reversed_: bool) -> None:  # noqa: FBT001
+    together = shaping.shaped(text, reversed_=reversed_)
+    alone = [shaping.shaped(one, reversed_=reversed_)[0].character for one in text]
+    assert len(together) <= len(text)
+    assert [one.character for one in together] not in (alone, alone[::-1])
 
 
-def test_arabic_letters_join_and_stand_from_right_to_left() -> None:
-    assert _named("حدود") == ["uni062F", "uni0648", "uniFEAA", "uniFEA3"]
+def test_conjuncts_are_one_glyph_where_the_script_has_them() -> None:
+    assert len(shaping.shaped("क्ष", reversed_=False)) == 1
+    assert len(shaping.shaped("क्\u200cष", reversed_=False)) > 1
 
 
 def test_marks_are_moved_over_their_letter_and_take_no_room() -> None:
-    mark, letter = shaping.shaped("بَ", reversed_=True)
-    assert (mark.advance, letter.advance > 0) == (0, True)
-    assert (mark.right, mark.up) != (0, 0)
+    *marks, letter = shaping.shaped("بَ", reversed_=True)
+    assert letter.advance > 0
+    assert [mark.advance for mark in marks] == [0] * len(marks)
+    assert any((mark.right, mark.up) != (0, 0) for mark in marks)
 
 
-@pytest.mark.parametrize("text", [ARABIC, HEBREW, PERSIAN, f"At {HEBREW} and {ARABIC}"])
+@pytest.mark.parametrize(
+    "text", [ARABIC, HEBREW, PERSIAN, URDU, HINDI, TAMIL, TELUGU, f"At {HEBREW} and {ARABIC}"]
+)
 def test_what_the_font_has_is_printed(text: str) -> None:
     assert lettering.shown(text)
     assert lettering.needs_shaping(text)
