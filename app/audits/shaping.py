@@ -9,14 +9,15 @@ from typing import Any
 
 import uharfbuzz
 from reportlab.lib.colors import Color, black
+from reportlab.pdfbase import pdfmetrics
 from reportlab.platypus import Flowable
 
 from app.audits import bidirectional, lettering
 
 PRIVATE = 0xE000
 """Glyphs that no character stands for get a character of the private use area, by their number."""
-LONG = 1_000
-"""Characters of a word that are set to see whether it fits on a line; few lines hold 200."""
+LONG = 300
+"""Characters of a word that are set to see whether it fits on a line; few lines hold as many."""
 _engine: Any = uharfbuzz  # it tells no types
 _naming = Lock()
 
@@ -78,6 +79,7 @@ class Shaped(Flowable):
     def __init__(self, text: str, size: float, *, ground: Color | None = None) -> None:
         super().__init__()
         self.size, self.leading, self.ground = size, size * 1.3, ground
+        self._space = pdfmetrics.stringWidth(" ", lettering.PLAIN, size)
         self.spaceBefore, self.spaceAfter = (3, 5) if ground else (0, 0)
         cleared = bidirectional.cleared(text.replace("\t", " "))
         self._paragraphs = cleared.replace("\r\n", "\n").split("\n")
@@ -118,16 +120,18 @@ class Shaped(Flowable):
     def _broken(self, text: str, room: float) -> list[tuple[bool, list[Glyph], float]]:
         """Fill lines with as many words as they hold; a word that no line holds is divided."""
         base, levels = bidirectional.levels(text)
-        lines, start, end = [], 0, 0
+        lines, start, end, x = [], 0, 0, 0.0
         for stop in _breaks(text):
-            if self._width(text, levels, start, stop) > room and end > start:
+            wide = self._width(text, levels, end, stop)
+            if x + wide > room and end > start:
                 lines.append((start, end))
-                start = end
-            while self._width(text, levels, start, min(stop, start + LONG)) > room:
-                fits = self._fitting(text, levels, start, stop, room)
-                lines.append((start, fits))
-                start = fits
-            end = stop
+                start, x = end, 0.0
+            while self._width(text, levels, end, min(stop, end + LONG)) > room:
+                end = self._fitting(text, levels, start, stop, room)
+                lines.append((start, end))
+                start, wide = end, self._width(text, levels, end, min(stop, end + LONG))
+            spaces = len(text[end:stop]) - len(text[end:stop].rstrip())
+            x, end = x + wide + spaces * self._space, stop
         found = []
         for first, last in [*lines, (start, len(text))]:
             glyphs = _line(text, levels, first, last)
@@ -136,10 +140,15 @@ class Shaped(Flowable):
         return found
 
     def _fitting(self, text: str, levels: list[int], start: int, stop: int, room: float) -> int:
-        fits = start + 1
-        while fits + 1 < stop and self._width(text, levels, start, fits + 1) <= room:
-            fits += 1
-        return fits
+        """Say up to where a word that is too long fits on a line: at least one character, not all."""
+        least, most = start + 1, min(stop, start + LONG)
+        while most - least > 1:
+            middle = (least + most) // 2
+            if self._width(text, levels, start, middle) <= room:
+                least = middle
+            else:
+                most = middle
+        return least
 
     def _width(self, text: str, levels: list[int], start: int, stop: int) -> float:
         return sum(one.advance for one in _line(text, levels, start, stop)) * self.size / 1000
