@@ -117,7 +117,6 @@ def _attend(sessions: Sessions, now: datetime) -> None:
 
 def _look_at_checks(sessions: Sessions, now: datetime) -> None:
     audits.look_around(sessions, now=now)
-    audits.reconcile(sessions, now=now)
 
 
 def _reschedule(sessions: Sessions, now: datetime) -> None:

@@ -33,6 +33,7 @@ NEEDS: Mapping[Need, str] = {
     Need.SCREENING: "screening hits",
     Need.CUSTODY: "custody events",
     Need.SHIPMENTS: "shipments, and what was told of their arrival",
+    Need.TRANSFERS: "transfers that the authority authorized",
     Need.STATES: "the states the license went through",
 }
 

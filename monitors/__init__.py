@@ -27,6 +27,7 @@ from monitors._contract import (
     StateSpan,
     Subject,
     TermsModel,
+    Transfer,
     Unit,
 )
 from monitors._facts import Code, Position, known_country
@@ -61,6 +62,7 @@ __all__ = [
     "Statement",
     "Subject",
     "TermsModel",
+    "Transfer",
     "Unit",
     "catalogue",
     "known_country",

@@ -50,6 +50,7 @@ class Need(StrEnum):
     SCREENING = "screening"
     CUSTODY = "custody"
     SHIPMENTS = "shipments"
+    TRANSFERS = "transfers"
     STATES = "states"
 
 
@@ -335,6 +336,24 @@ class CustodyEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Units that may pass to a party, as the authority said. `id` is `transfer:` and reference.
+
+    The party has `role` on the license from `authorized_at` on, and confirms by `acknowledge_by` that
+    it was told the conditions; `acknowledged_at` is when that reached us.
+    """
+
+    id: str
+    reference: str
+    serials: tuple[str, ...]
+    to_party: str
+    role: str
+    authorized_at: datetime
+    acknowledge_by: datetime
+    acknowledged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StateSpan:
     """The license was in a state from a time on, until the next span begins."""
 
@@ -346,8 +365,9 @@ class StateSpan:
 class Awaited:
     """Something that must be handed in, given what is on file: about whom, which, and until when.
 
-    `item` tells several about one subject apart (a shipment's reference, a scheme). What is no
-    longer awaited, or awaited for a later time, has come.
+    `item` tells several about one subject apart (a shipment's reference, a scheme). `by` is the role
+    that owes it, where that follows from the file too. What is no longer awaited, or awaited for a
+    later time, has come.
     """
 
     subject: Subject
@@ -355,6 +375,7 @@ class Awaited:
     grace_until: datetime
     item: str = ""
     since: datetime | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +407,7 @@ class Case:
     hits: tuple[ScreeningHit, ...] = ()
     custody: tuple[CustodyEvent, ...] = ()
     shipments: tuple[Shipment, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
     states: tuple[StateSpan, ...] = ()
     time_zone: str = "UTC"
 

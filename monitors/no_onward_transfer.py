@@ -15,8 +15,9 @@ or an earlier one, that this was authorized (`transfer_unauthorized`). Where bot
 and the transfer name the receiving party, it must be the same. Where it is said of a transfer itself
 that it was not authorized, only an authorization that names its receiving party counts. What was
 authorized afterwards was not authorized. That nobody said whether a transfer was authorized is no
-authorization either. An authorized transfer does not put a party on the license: an amendment does.
-Corrected custody events count for nothing.
+authorization either. A transfer that was asked for and authorized beforehand puts the receiving party
+on the license; a custody event that is merely told as authorized does not. Corrected custody events
+count for nothing.
 
 **Not assessable** when it is said that a unit is held by somebody, and not by whom: `other`,
 `unknown` or `unspecified` (`possessor_unnamed`).

@@ -19,7 +19,7 @@ class AlertState(StrEnum):
 
 
 class AlertOut(Out):
-    """An alert as it is now."""
+    """An alert as it is now: about a deviation, or about an obligation or a check that stays away."""
 
     id: UUID
     severity: Severity
@@ -28,8 +28,9 @@ class AlertOut(Out):
     license: str
     country: str
     kind: str
-    deviation: UUID
-    obligation: str | None
+    deviation: UUID | None
+    obligation: UUID | None
+    audit: UUID | None = None
     raised_at: Moment
     changed_at: Moment
 

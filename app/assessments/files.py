@@ -25,6 +25,7 @@ from monitors import (
     Shipment,
     Source,
     Subject,
+    Transfer,
 )
 
 FILED = frozenset({Need.LEDGER, Need.DOCUMENTS, Need.SCREENING, Need.CUSTODY, Need.SHIPMENTS})
@@ -218,6 +219,35 @@ def _event(row: Any) -> CustodyEvent:
     )
 
 
+_TRANSFERS = text("""
+SELECT reference, serials, to_party->>'reference' AS to_party, role, decided_at,
+       acknowledgment_due_at, acknowledged_at
+FROM transfers
+WHERE license_id = :license AND state = 'authorized'
+  AND decided_at <= :known_at AND decided_at <= :as_of
+ORDER BY decided_at, id
+""")
+
+
+def _transfers(session: Session, docket: Docket, then: Then) -> dict[str, tuple[Any, ...]]:
+    rows = session.execute(_TRANSFERS, _span(docket, then)).all()
+    return {"transfers": tuple(_transfer(row, then) for row in rows)}
+
+
+def _transfer(row: Any, then: Then) -> Transfer:
+    acknowledged = row.acknowledged_at is not None and row.acknowledged_at <= then.known_at
+    return Transfer(
+        id=f"transfer:{row.reference}",
+        reference=row.reference,
+        serials=tuple(row.serials),
+        to_party=row.to_party,
+        role=row.role,
+        authorized_at=row.decided_at,
+        acknowledge_by=row.acknowledgment_due_at,
+        acknowledged_at=row.acknowledged_at if acknowledged else None,
+    )
+
+
 def _span(docket: Docket, then: Then) -> dict[str, Any]:
     return {"license": docket.license_id, "as_of": then.as_of, "known_at": then.known_at}
 
@@ -229,4 +259,5 @@ _READERS: Mapping[Need, Reader] = {
     Need.DOCUMENTS: _documents,
     Need.SCREENING: _screenings,
     Need.CUSTODY: _custody,
+    Need.TRANSFERS: _transfers,
 }

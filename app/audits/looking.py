@@ -65,11 +65,3 @@ def look(session: Session, audit: Audit, *, now: datetime) -> str | None:
         now=now,
     )
     return reached[-1]
-
-
-def reconcile(sessions: Sessions, *, now: datetime) -> int:
-    """Bring the standing of parties in line with checks and duties that ended apart."""
-    with sessions() as session:
-        changed = unsettling.reconcile(session, now=now)
-        session.commit()
-    return changed

@@ -201,7 +201,7 @@ def climb_from(session: Session, held: Held, now: datetime) -> None:
         for rung in rungs:
             rung.ended_at = now
         session.flush()
-        unsettling.settle(session, audit.party, now=now)
+        unsettling.settle(session, audit, now=now)
 
 
 def standing_rungs(session: Session, id: UUID) -> Sequence[AuditRung]:

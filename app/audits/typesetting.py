@@ -8,11 +8,13 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Paragraph, TableStyle
+from reportlab.platypus import Flowable, Paragraph, TableStyle
 
 from app.audits import lettering
 from app.audits.lettering import BOLD, PLAIN, marked_up
 from app.audits.questions import Checklist
+from app.audits.shaping import Shaped
+from app.audits.wording import printable
 
 MARGIN = 15 * mm
 WIDTH = A4[0] - 2 * MARGIN - 12
@@ -30,8 +32,10 @@ def _style(size: float = 9, name: str = PLAIN, *, unspaced: bool = False) -> Par
     )
 
 
-def text(words: str, size: float = 9, name: str = PLAIN) -> Paragraph:
+def text(words: str, size: float = 9, name: str = PLAIN) -> Flowable:
     """Set a text."""
+    if lettering.needs_shaping(printable(words)):
+        return Shaped(printable(words), size)
     return Paragraph(marked_up(words), _style(size, name, unspaced=unspaced(words)))
 
 
@@ -42,7 +46,7 @@ def unspaced(text: str) -> bool:
     )
 
 
-def title(words: str) -> Paragraph:
+def title(words: str) -> Flowable:
     """Set the title of a section."""
     return text(words, 13, BOLD)
 
@@ -62,8 +66,10 @@ def grid() -> TableStyle:
     )
 
 
-def framed(words: str) -> Paragraph:
+def framed(words: str) -> Flowable:
     """Set a text on grey ground: the words of the license itself."""
+    if lettering.needs_shaping(printable(words)):
+        return Shaped(printable(words), 9, ground=colors.whitesmoke)
     return Paragraph(marked_up(words), _ground(unspaced=unspaced(words)))
 
 

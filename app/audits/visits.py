@@ -15,7 +15,6 @@ from app.audits.rules import Mode, State
 from app.errors import Conflict, Invalid, NotAllowed
 from app.obligations.ladder import VERIFICATION, Rung
 from app.obligations.rules import Deadline
-from app.parties.rules import Standing, worse
 
 KIND = "audit_right"
 
@@ -159,11 +158,6 @@ def next_rung(since: datetime | None, known: Iterable[str], zone: ZoneInfo) -> d
         return None
     left = [rung for rung in RUNGS if rung not in set(known)]
     return min((due_at(rung, since, zone) for rung in left), default=None)
-
-
-def stands_better(now: Standing, than: Standing) -> bool:
-    """Say whether a party stands better than a rung says it should."""
-    return worse(now, than)
 
 
 def kinds_of_report(mode: str) -> frozenset[str]:

@@ -99,10 +99,10 @@ def _follow(
     now: datetime,
 ) -> None:
     """Settle what has come; move what is awaited for another time under other terms."""
-    moved = row.condition_id != record.condition_of(ruling)
+    moved = row.condition_id != ruling.condition_id
     if following is not None and (moved or following.due_at <= row.due_at):
         if moved or following.due_at != row.due_at:
-            row.condition_id = record.condition_of(ruling)
+            row.condition_id = ruling.condition_id
             record.move(row, Deadline(following.due_at, following.grace_until), now)
             row.next_look_at = now
         return
@@ -111,7 +111,7 @@ def _follow(
     record.settle(row, rules.met_state(row.due_at, since), now)
     session.flush()
     record.tell(session, row, docket, now)
-    climbing.settled(session, row, docket, now=now)
+    climbing.settled(session, row, now=now)
     if missed:
         owed = [record.owed(row)]
         assessments.judge_obligations(session, docket, ruling, obligations=owed, now=now)
@@ -126,6 +126,8 @@ def _begin(
     now: datetime,
 ) -> None:
     """Store what is awaited anew, each under the next number of its subject."""
+    if not awaited:
+        return
     open_ = {(row.subject_kind, row.subject, row.item) for row in stored if row.settled_at is None}
     slots = _slots(session, license, ruling.key)
     rows = []
@@ -136,7 +138,7 @@ def _begin(
         deadline = Deadline(one.due_at, one.grace_until, slot)
         rows.append(
             record.file_row(license, ruling, subject, deadline, now, since=one.since)
-            | {"item": item}
+            | {"item": item, "by": one.by}
         )
     record.store(session, rows)
 

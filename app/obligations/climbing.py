@@ -6,18 +6,18 @@ transaction: so twice looked is once told, also by two schedulers.
 
 from collections.abc import Collection
 from datetime import datetime
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.assessments.rules import Docket, Ruling
+from app.alerts import rungs
+from app.assessments.rules import AUTHORITY_ALONE, Docket, Ruling
 from app.obligations import calendars, ladder, record
 from app.obligations.ladder import RUNGS, Climb, Rung
 from app.obligations.models import Obligation, RungReached
-from app.obligations.rules import Deadline, State
+from app.obligations.rules import Deadline
 from app.parties import standings
 from app.parties.rules import Standing, concerned
 
@@ -39,11 +39,14 @@ def climb(
         now=now,
         reached=_reached(session, row),
     )
-    row.rung = climbed.rung.name if climbed.rung else None
+    before, row.rung = row.rung, climbed.rung.name if climbed.rung else None
     if climbed.told is not None or climbed.skipped:
         _record(session, row, climbed, deadline, zone, now)
-    if climbed.told is not None and climbed.told.standing is not None:
-        _lower(session, row, docket, ruling, climbed.told.standing, now)
+    if climbed.rung is not None and climbed.rung.standing is not None:
+        _lower(session, row, docket, ruling, climbed.rung.standing, now)
+        _sound(session, row, docket, ruling, climbed.rung.standing, now)
+    elif _unsettles(before):
+        _end(session, row, now)
     return climbed
 
 
@@ -52,17 +55,30 @@ def word(rung: Rung) -> str:
     return WORDS.get(rung.name, "escalated")
 
 
-def settled(session: Session, row: Obligation, docket: Docket, *, now: datetime) -> None:
+def settled(session: Session, row: Obligation, *, now: datetime) -> None:
     """Let parties stand well again whom nothing unsettles any more, now that this has come."""
-    if row.rung is None or RUNGS[row.rung].standing is None:
-        return
-    source = f"obligation:{row.id}"
-    for party in _concerned(row, docket):
-        unsettling = standings.unsettled_by(session, party)
-        if source in unsettling and not _open(session, unsettling - {source}):
-            standings.restore(
-                session, party, ground=CAME, source=source, actor=record.SYSTEM, now=now
-            )
+    if _unsettles(row.rung):
+        _end(session, row, now)
+
+
+def waived(session: Session, row: Obligation, *, now: datetime) -> None:
+    """Let what nobody asks for now keep no party from being restored, until it is owed again."""
+    if _unsettles(row.rung):
+        standings.pause(session, _source(row), now=now)
+        rungs.clear(session, "obligation", row.id, actor=record.SYSTEM, now=now)
+
+
+def _unsettles(rung: str | None) -> bool:
+    return rung is not None and RUNGS[rung].standing is not None
+
+
+def _end(session: Session, row: Obligation, now: datetime) -> None:
+    standings.end(session, _source(row), ground=CAME, actor=record.SYSTEM, now=now)
+    rungs.clear(session, "obligation", row.id, actor=record.SYSTEM, now=now)
+
+
+def _source(row: Obligation) -> str:
+    return f"obligation:{row.id}"
 
 
 def _since(row: Obligation, zone: ZoneInfo) -> datetime:
@@ -123,26 +139,35 @@ def _lower(
             party,
             standing,
             ground=ground,
-            source=f"obligation:{row.id}",
+            source=_source(row),
             actor=record.SYSTEM,
             now=now,
         )
+
+
+def _sound(
+    session: Session,
+    row: Obligation,
+    docket: Docket,
+    ruling: Ruling,
+    standing: Standing,
+    now: datetime,
+) -> None:
+    """Show on dashboards what the silence has led to."""
+    about = f", {row.subject_kind} {row.subject}" if row.subject != docket.license else ""
+    subject = rungs.Subject(
+        what="obligation",
+        id=row.id,
+        title=f"{ruling.monitor.title}, {docket.license}{about}",
+        license=docket.license,
+        party=AUTHORITY_ALONE if ruling.monitor.confidential else docket.exporter,
+        kind=ruling.kind,
+        country=docket.countries[0] if docket.countries else "",
+    )
+    rungs.sound(session, subject, standing, actor=record.SYSTEM, now=now)
 
 
 def _concerned(row: Obligation, docket: Docket) -> list[str]:
     if row.subject_kind == "party":
         return [row.subject]
     return concerned((party.role, party.reference) for party in docket.parties)
-
-
-def _open(session: Session, sources: Collection[str]) -> bool:
-    """Say whether something that unsettled a party is still open; an audit settles its own."""
-    named = {one.removeprefix("obligation:") for one in sources if one.startswith("obligation:")}
-    if len(named) < len(sources):
-        return True
-    query = select(Obligation.id).where(
-        Obligation.id.in_([UUID(one) for one in named]),
-        Obligation.settled_at.is_(None),
-        Obligation.state == State.OVERDUE,
-    )
-    return bool(named) and session.scalar(query.limit(1)) is not None

@@ -83,7 +83,7 @@ def _waive(session: Session, row: Obligation, docket: Docket, ground: str, now: 
     record.settle(row, State.WAIVED, now, ground)
     session.flush()
     record.tell(session, row, docket, now)
-    climbing.settled(session, row, docket, now=now)
+    climbing.settled(session, row, now=now)
     if was_overdue:
         ruling = record.asked_by(docket, row)
         assessments.excuse(session, docket, ruling, record.owed(row), now=now)

@@ -17,7 +17,7 @@ class Obligation(Base):
     A device's reading is owed within a span of the last one: its row moves on with each look, and
     a new slot begins only after a miss. A report is owed once a period: each period is a slot. What
     the file makes somebody owe (`what` is `file`) is one slot each time; `item` tells several about
-    one subject apart.
+    one subject apart. What a standing monitor awaits is owed under no condition.
 
     `rung` is the step of its ladder that it is on. While `waived_until` has not come, nobody is
     asked for it; `ground` says why it was waived for good. `sequence` counts how often its deadline
@@ -45,7 +45,7 @@ class Obligation(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     license_id: Mapped[int] = mapped_column(ForeignKey(License.id))
-    condition_id: Mapped[int] = mapped_column(ForeignKey(Condition.id))
+    condition_id: Mapped[int | None] = mapped_column(ForeignKey(Condition.id))
     key: Mapped[str]
     what: Mapped[str]
     by: Mapped[str | None]

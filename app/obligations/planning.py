@@ -150,7 +150,7 @@ def plan_periods(
             numbered = replace(deadline, slot=slot)
             fresh.append(record.row_of(license, ruling, duty, subject, numbered, now))
         elif row.settled_at is None and row.condition_id != ruling.condition_id:
-            row.condition_id, row.next_look_at = record.condition_of(ruling), now
+            row.condition_id, row.next_look_at = ruling.condition_id, now
             record.move(row, deadline, now)
     record.store(session, fresh)
     for row in overruled.values():
@@ -204,7 +204,7 @@ def _waive(session: Session, row: Obligation, docket: Docket, now: datetime) -> 
     record.settle(row, State.WAIVED, now, OVERRULED)
     session.flush()
     record.tell(session, row, docket, now)
-    climbing.settled(session, row, docket, now=now)
+    climbing.settled(session, row, now=now)
     if was_overdue:
         assessments.take_back(
             session, docket, record.asked_by(docket, row), record.owed(row), now=now

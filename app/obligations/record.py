@@ -26,14 +26,8 @@ def duty_of(ruling: Ruling | None) -> Duty | None:
     return ruling.monitor.owes(ruling.terms)
 
 
-def condition_of(ruling: Ruling) -> int:
-    """Give the id of the condition version something is owed under; standing monitors ask nothing."""
-    assert ruling.condition_id is not None
-    return ruling.condition_id
-
-
 def asked_by(docket: Docket, row: Obligation) -> Ruling:
-    """Find the condition version under which something is owed."""
+    """Find the condition version under which something is owed, or the standing monitor."""
     versions = docket.rulings[row.key]
     return next(one for one in versions if one.condition_id == row.condition_id)
 
@@ -68,7 +62,7 @@ def file_row(
     look = ladder.first_look(ruling.monitor.ladder, deadline, since=begun, zone=zone, now=now)
     return {
         "license_id": license.id,
-        "condition_id": condition_of(ruling),
+        "condition_id": ruling.condition_id,
         "key": ruling.key,
         "what": "file",
         "by": None,

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, Text, func, select, tuple_
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from app.licenses.models import Condition, License
@@ -57,9 +58,9 @@ def listed(
 def visible(party: str | None) -> Select[Obligation, str, list[str]]:
     """Build the query of what a party may see to be owed (None: the authority)."""
     query = (
-        select(Obligation, License.number, Condition.binds)
+        select(Obligation, License.number, func.coalesce(Condition.binds, array([], type_=Text)))
         .join(License, License.id == Obligation.license_id)
-        .join(Condition, Condition.id == Obligation.condition_id)
+        .outerjoin(Condition, Condition.id == Obligation.condition_id)
     )
     if party is not None:
         secret = func.split_part(Obligation.key, ":", 1).in_(catalogue().confidential)

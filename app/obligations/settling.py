@@ -121,7 +121,7 @@ def _settle_period(
     record.settle(row, rules.met_state(row.due_at, now), now)
     session.flush()
     record.tell(session, row, docket, now)
-    climbing.settled(session, row, docket, now=now)
+    climbing.settled(session, row, now=now)
     license = session.get_one(License, row.license_id)
     planning.plan_periods(session, license, docket, row.key, now, settled=row.due_at)
     if not was_overdue:

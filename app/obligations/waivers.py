@@ -17,7 +17,7 @@ from app.assessments import dockets
 from app.assessments import service as assessments
 from app.errors import Conflict, Invalid, Unknown
 from app.licenses.models import License
-from app.obligations import calendars, record
+from app.obligations import calendars, climbing, record
 from app.obligations.models import Obligation, Waiver
 from app.obligations.rules import State
 from app.obligations.schemas import WaiverIn, WaiverOut
@@ -95,6 +95,7 @@ def approve(session: Session, id: UUID, *, actor: Actor, now: datetime) -> Waive
     row.waived_until = row.next_look_at = waiver.expires_at
     row.state, row.changed_at = State.WAIVED, now
     session.flush()
+    climbing.waived(session, row, now=now)
     docket = dockets.one(session, license)
     record.tell(session, row, docket, now)
     _tell(session, license, row, waiver, "approved", actor, now)

@@ -100,3 +100,19 @@ class PartyStanding(Base):
     source: Mapped[str]
     decided_by: Mapped[str]
     recorded_at: Mapped[datetime]
+
+
+class PartyCause(Base):
+    """Something lets a party stand worse for as long as it lasts; whoever raised it says when it ends.
+
+    `source` is `obligation:` or `audit:` and an id. A cause that comes back begins anew.
+    """
+
+    __tablename__ = "party_causes"
+    __table_args__ = (Index(None, "source"),)
+
+    party: Mapped[str] = mapped_column(ForeignKey(Party.reference), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    standing: Mapped[str]
+    since: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

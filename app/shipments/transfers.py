@@ -2,9 +2,9 @@
 
 An authorization puts the receiving party (and its site) on the license in the role that was asked
 for, so that every condition that binds this role binds it from then on, and makes it owe an
-acknowledgment that it was told them. It is written to custody as authorized, so that the transfer
-itself, when it is told, is known to be. Terms that name parties or sites are left as they are: to
-change them takes an amendment.
+acknowledgment that it was told them: the standing monitor `transfer_acknowledgment` awaits it as an
+obligation. It is written to custody as authorized, so that the transfer itself, when it is told, is
+known to be. Terms that name parties or sites are left as they are: to change them takes an amendment.
 """
 
 from collections.abc import Sequence
@@ -241,6 +241,7 @@ def acknowledge(
         )
     row.acknowledged_at = now
     row.acknowledgment = {"said": said, "filed_by": actor.name}
+    licenses.attend(license, now)
     session.flush()
     _tell(session, license, row, "acknowledged", said, actor, now)
     return _show(session, license, row, now)
@@ -315,8 +316,8 @@ def acknowledgment_state(row: Transfer, now: datetime) -> Any:
     if due is None:
         return "none"
     if row.acknowledged_at is not None:
-        return "met" if row.acknowledged_at < due else "met_late"
-    return "due" if now < due else "overdue"
+        return "met" if row.acknowledged_at <= due else "met_late"
+    return "due" if now <= due else "overdue"
 
 
 def _tell(

@@ -91,7 +91,7 @@ def test_conditions_stand_word_for_word_in_many_scripts(text: str, tmp_path: Pat
     assert text in words(with_text(text), tmp_path)
 
 
-@pytest.mark.parametrize("text", ["يستخدم هذا النظام", "רק לביקורת גבולות", "केवल सीमा", "𓀀", "ሀ"])  # noqa: RUF001
+@pytest.mark.parametrize("text", ["সীমা", "ꯃꯩ", "ܫܠܡܐ", "ไทย", "𓀀", "ሀ", "\ue123"])  # noqa: RUF001
 def test_a_text_that_would_be_printed_wrongly_is_not_printed(text: str) -> None:
     assert not lettering.shown(text)
     assert lettering.marked_up(text) == lettering.NOT_PRINTED

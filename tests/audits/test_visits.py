@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from app.audits import visits
 from app.audits.rules import Mode, State
 from app.audits.visits import DayPast, NotAnnounced, NoticeTooShort, Right, TooManyVisits
-from app.parties.rules import Standing
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
 DAY = date(2026, 5, 6)
@@ -150,12 +149,6 @@ def test_the_next_look_is_at_the_next_rung() -> None:
     second = visits.next_rung(OVER, ["unverified"], NAIROBI)
     assert second == OVER + timedelta(days=120) + instant
     assert visits.next_rung(OVER, visits.RUNGS, NAIROBI) is None
-
-
-def test_a_party_is_lowered_only_to_where_it_does_not_stand_yet() -> None:
-    assert visits.stands_better(Standing.GOOD, Standing.UNVERIFIED)
-    assert not visits.stands_better(Standing.UNVERIFIED, Standing.UNVERIFIED)
-    assert not visits.stands_better(Standing.LISTING_RECOMMENDED, Standing.UNVERIFIED)
 
 
 def test_a_check_is_completed_by_one_that_saw_as_much() -> None:

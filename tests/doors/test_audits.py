@@ -900,6 +900,36 @@ def test_a_refused_check_climbs_once_each_at_sixty_and_a_hundred_and_twenty_days
     assert _standings(sessions) == ["unverified", "listing_recommended"]
 
 
+def test_what_its_delay_leads_to_is_an_alert_for_the_authority_until_it_is_made(
+    refused: Check,
+    dashboard: Door,
+    exporter: Door,
+    sessions: Sessions,
+    sequencer: Sequencer,
+    time: Clock,
+) -> None:
+    shown, staff = refused.shown(), refused.staff
+    for days in (61, 1, 60):
+        time.forward(days=days)
+        looking.look_around(sessions, now=time())
+    refused.post(staff.ada, "start")
+    refused.post(staff.ada, "report", reports=[refused.inspection(staff.ada, time())])
+    sequencer.tick()
+    items = dashboard.get("/v1/alerts").json()["items"]
+    told = [one for one in items if one["audit"] == shown["id"]]
+    assert [one["seq"] for one in told] == sorted(one["seq"] for one in told)
+    assert [(one["change"], one["severity"]) for one in told] == [
+        ("raised", "high"),
+        ("escalated", "critical"),
+        ("cleared", "critical"),
+    ]
+    assert told[0]["title"] == f"End-use check {shown['number']}, party KE-BCA: unverified"
+    assert {(one["kind"], one["deviation"], one["obligation"]) for one in told} == {
+        ("end_use_check", None, None)
+    }
+    assert not [one for one in exporter.get("/v1/alerts").json()["items"] if one["audit"]]
+
+
 def test_after_an_outage_it_goes_straight_to_the_right_rung(
     refused: Check, sessions: Sessions, time: Clock
 ) -> None:
@@ -992,32 +1022,41 @@ def test_a_refusal_inside_the_notice_counts_from_its_end(
     assert check.shown()["unresolved_since"] == "2026-05-06T08:00:00Z"
 
 
-def test_checks_and_duties_that_end_apart_leave_the_party_as_it_should_stand(
-    refused: Check, sessions: Sessions, time: Clock
+@pytest.mark.parametrize("check_first", [True, False])
+def test_checks_and_duties_that_end_apart_leave_the_party_as_it_should_stand_at_once(
+    check_first: bool,  # noqa: FBT001
+    refused: Check,
+    sessions: Sessions,
+    time: Clock,
 ) -> None:
-    staff = refused.staff
+    staff, duty = refused.staff, f"obligation:{uuid4()}"
     time.forward(days=61)
     looking.look_around(sessions, now=time())
-    assert looking.reconcile(sessions, now=time()) == 0
     with sessions.begin() as session:
-        standings.restore(
-            session, "KE-BCA", ground="x", source="obligation:x", actor="x", now=time()
-        )
-    assert looking.reconcile(sessions, now=time()) == 1
-    with sessions.begin() as session:
-        standings.lower(
+        lowered = standings.lower(
             session,
             "KE-BCA",
             Standing.LISTING_RECOMMENDED,
             ground="x",
-            source=f"obligation:{uuid4()}",
+            source=duty,
             actor="x",
             now=time(),
         )
-    refused.post(staff.ada, "start")
-    refused.post(staff.ada, "report", reports=[refused.inspection(staff.ada, time())])
-    assert _standings(sessions)[1:] == ["good", "unverified", "listing_recommended", "good"]
-    assert looking.reconcile(sessions, now=time()) == 0
+    assert lowered
+
+    def finish_check() -> None:
+        refused.post(staff.ada, "start")
+        refused.post(staff.ada, "report", reports=[refused.inspection(staff.ada, time())])
+
+    def finish_duty() -> None:
+        with sessions.begin() as session:
+            standings.end(session, duty, ground="x", actor="x", now=time())
+
+    told = []
+    for finish in (finish_check, finish_duty) if check_first else (finish_duty, finish_check):
+        finish()
+        told.append(_standings(sessions)[-1])
+    assert told == ["listing_recommended", "good"]
 
 
 def test_nobody_finds_a_check_that_is_not_there(staff: Staff, number: str) -> None:

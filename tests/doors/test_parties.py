@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.orm import Session
 
 from app.database import Sessions
 from app.parties import standings
@@ -60,19 +61,56 @@ def test_an_exporter_that_is_end_user_elsewhere_sees_nothing_of_that_license(
     assert (own["obligations"], own["deviations"]) == ([], [])
 
 
+CHECK, DUTY = "audit:1", "obligation:1"
+
+
+def _lowered(
+    session: Session, standing: Standing, source: str, *, ground: str = "x", now: datetime
+) -> bool:
+    return standings.lower(
+        session, "KE-BCA", standing, ground=ground, source=source, actor="x", now=now
+    )
+
+
+@pytest.mark.parametrize("order", [(CHECK, DUTY), (DUTY, CHECK)])
+def test_a_party_stands_well_again_as_soon_as_the_last_cause_has_ended(
+    order: tuple[str, str], number: str, sessions: Sessions
+) -> None:
+    first, last = order
+    with sessions.begin() as session:
+        assert _lowered(session, Standing.LISTING_RECOMMENDED, CHECK, now=day(0))
+        assert not _lowered(session, Standing.UNVERIFIED, DUTY, now=day(1))
+        assert standings.end(session, first, ground="x", actor="x", now=day(2)) == 0
+        assert standings.end(session, last, ground="x", actor="x", now=day(3)) == 1
+        assert standings.end(session, last, ground="x", actor="x", now=day(4)) == 0
+        assert standings.end(session, "audit:9", ground="x", actor="x", now=day(4)) == 0
+
+
+def test_what_is_not_asked_for_now_keeps_nobody_from_being_restored_and_may_come_back(
+    number: str, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        assert _lowered(session, Standing.UNVERIFIED, CHECK, now=day(0))
+        assert not _lowered(session, Standing.UNVERIFIED, DUTY, now=day(1))
+        standings.pause(session, DUTY, now=day(2))
+        assert standings.end(session, CHECK, ground="x", actor="x", now=day(3)) == 1
+        assert _lowered(session, Standing.UNVERIFIED, DUTY, now=day(4))
+        assert standings.end(session, DUTY, ground="x", actor="x", now=day(5)) == 1
+
+
 def test_how_a_party_stands_is_told_with_its_ground_and_history(
     number: str, dashboard: Door, sessions: Sessions
 ) -> None:
     told = []
     for at, standing in enumerate((Standing.UNVERIFIED, Standing.UNVERIFIED, Standing.GOOD)):
-        more = {"ground": f"ground {at}", "source": "audit:1", "actor": "x", "now": day(at)}
+        ground, now = f"ground {at}", day(at)
         with sessions() as session:
             if standing is Standing.GOOD:
-                told.append(standings.restore(session, "KE-BCA", **more))  # type: ignore[arg-type]
+                told.append(standings.end(session, CHECK, ground=ground, actor="x", now=now))
             else:
-                told.append(standings.lower(session, "KE-BCA", standing, **more))  # type: ignore[arg-type]
+                told.append(_lowered(session, standing, CHECK, ground=ground, now=now))
             session.commit()
-    assert told == [True, False, True]
+    assert told == [True, False, 1]
     record = dashboard.get("/v1/parties/KE-BCA").json()
     assert (record["standing"], record["ground"]) == ("good", "ground 2")
     assert [one["standing"] for one in record["standings"]] == ["good", "unverified"]

@@ -33,6 +33,7 @@ ON_ASKING = {
     "hits": Need.SCREENING,
     "custody": Need.CUSTODY,
     "shipments": Need.SHIPMENTS,
+    "transfers": Need.TRANSFERS,
     "states": Need.STATES,
 }
 """Parts of the case that are empty unless a monitor asks for them."""

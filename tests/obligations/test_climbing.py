@@ -154,6 +154,70 @@ def test_a_check_that_stays_away_unsettles_its_parties_until_it_comes(
     assert states(owed(dashboard))[0] == "met_late"
 
 
+def test_what_unsettles_a_party_is_an_alert_of_its_own_until_it_comes(
+    make_license: MakeLicense,
+    sessions: Sessions,
+    exporter: Door,
+    door: Any,
+    dashboard: Door,
+    time: Clock,
+    sequencer: Sequencer,
+) -> None:
+    inventory = condition("serial_inventory", initial_within_days=90)
+    number = make_license(inventory, serials=("FR-1",))["number"]
+    beat(sessions, time.now)
+    (row,) = owed(dashboard)
+    due = datetime.fromisoformat(row["due_at"])
+    for days in (59, 61, 62, 121):
+        beat(sessions, due + timedelta(days=days))
+    sequencer.tick()
+    open_ = dashboard.get("/v1/alerts/current").json()["items"]
+    assert {one["obligation"] for one in open_} == {None, row["id"]}
+    time.now = due + timedelta(days=130)
+    seen = {"subject": {"site": "NBO-T1"}, "facts": {"sighted_serials": ["FR-1"]}}
+    file(door("inspector"), report(number, time.now, seen, kind="inspection", mode="physical"))
+    beat(sessions, time.now)
+    sequencer.tick()
+    for reader in (dashboard, exporter):
+        items = reader.get("/v1/alerts").json()["items"]
+        assert [one["seq"] for one in items] == sorted(one["seq"] for one in items)
+        told = [one for one in items if one["obligation"] == row["id"]]
+        title = f"Serial inventory, {number}, site NBO-T1"
+        assert [(one["change"], one["severity"], one["title"]) for one in told] == [
+            ("raised", "high", f"{title}: unverified"),
+            ("escalated", "critical", f"{title}: listing recommended"),
+            ("cleared", "critical", f"{title}: listing recommended"),
+        ]
+        assert {(one["kind"], one["country"], one["deviation"]) for one in told} == {
+            ("serial_inventory", "KE", None)
+        }
+    assert dashboard.get("/v1/alerts/current").json()["items"] == []
+
+
+def test_what_is_waived_unsettles_nobody_until_it_is_owed_again(
+    make_license: MakeLicense, sessions: Sessions, door: Any, dashboard: Door, time: Clock
+) -> None:
+    inventory = condition("serial_inventory", initial_within_days=90)
+    make_license(inventory, serials=("FR-1",))
+    beat(sessions, time.now)
+    (row,) = owed(dashboard)
+    time.now = datetime.fromisoformat(row["due_at"]) + timedelta(days=61)
+    beat(sessions, time.now)
+    path = f"/v1/obligations/{row['id']}/waiver"
+    asked = {"ground": "A war.", "expires_on": f"{time.now + timedelta(days=10):%Y-%m-%d}"}
+    assert door("licensing_officer").post(path, asked).status_code == 201
+    assert door("supervisor").post(f"{path}/approval").status_code < 300
+    with sessions() as session:
+        query = text(
+            "SELECT ended_at IS NULL, state FROM party_causes, alerts WHERE deviation IS NULL"
+        )
+        assert session.execute(query).all() == [(False, "cleared")]
+    time.forward(days=12)
+    beat(sessions, time.now)
+    with sessions() as session:
+        assert session.execute(query).all() == [(True, "open")]
+
+
 def test_a_party_stays_unverified_while_another_check_of_it_is_missing(
     make_license: MakeLicense, sessions: Sessions, door: Any, dashboard: Door, time: Clock
 ) -> None:
