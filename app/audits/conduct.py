@@ -1,5 +1,6 @@
 """The steps of a check up to its report: who makes it, announcing, beginning, what came of it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,7 +24,9 @@ from app.audits.schemas import (
 )
 from app.audits.steps import Held
 from app.errors import Invalid
+from app.evidence import naming
 from app.licenses.models import License
+from app.wire.problems import pointer
 
 
 class InspectorUnknown(Invalid):
@@ -105,6 +108,7 @@ def refuse(session: Session, id: UUID, given: RefusalIn, *, actor: Actor, now: d
     """File that the party refused the check: its clock starts, unless it runs already."""
     held = steps.hold(session, id)
     steps.replay(held, Step.REFUSED, given, actor=actor)
+    _check_evidence(session, given.evidence, actor)
     at = steps.moment_of(given, now)
     _check_announced(session, held, at, now)
     right = service.right_on(session, held.license, _day(held.license, at))
@@ -117,11 +121,18 @@ def fail(session: Session, id: UUID, given: UnableIn, *, actor: Actor, now: date
     """File that the check could not be made; if that lies with the authority, no clock starts."""
     held = steps.hold(session, id)
     steps.replay(held, Step.UNABLE, given, actor=actor)
+    _check_evidence(session, given.evidence, actor)
     at = steps.moment_of(given, now)
     since = None if given.cause is Cause.AUTHORITY else at
     office = _from_office(actor)
     one = Happening(Step.UNABLE, at, actor.key, office=office, clock_from=since)
     return _done(session, held, one, given, actor, now)
+
+
+def _check_evidence(session: Session, digests: Sequence[str], actor: Actor) -> None:
+    """Refuse files that were not handed in. Raises EvidenceNotHandedIn."""
+    named = {pointer(["evidence", index]): digest for index, digest in enumerate(digests)}
+    naming.check(session, named, actor=actor)
 
 
 def _from_office(actor: Actor) -> bool:

@@ -15,6 +15,7 @@ from app.audits.rules import Happening, Step
 from app.audits.schemas import CoverageIn, ReceiptIn, ReportLinkIn, StepOut
 from app.audits.steps import Held
 from app.errors import Conflict, Invalid
+from app.evidence import naming
 from app.reports.models import Report
 from app.shipments.models import Delivery
 from app.wire.problems import pointer
@@ -44,7 +45,7 @@ def report(
     _link(session, held, given.reports, actor, now)
     audit.mode_carried_out = given.mode or audit.mode_carried_out or audit.mode
     cover(session, held, given.coverage)
-    receive(session, audit, given.receipt)
+    receive(session, audit, given.receipt, actor)
     _complete_others(session, held, now)
     session.flush()
     return steps.answer(audit, row)
@@ -139,10 +140,12 @@ def _expected(session: Session, held: Held) -> set[str]:
     return set(drawing.expected(session, held.license, held.audit.site))
 
 
-def receive(session: Session, audit: Audit, given: ReceiptIn | None) -> None:
-    """Note what shows that the goods were received."""
+def receive(session: Session, audit: Audit, given: ReceiptIn | None, actor: Actor) -> None:
+    """Note what shows that the goods were received. Raises DeliveryUnknown, EvidenceNotHandedIn."""
     if given is None:
         return
+    if given.digest is not None:
+        naming.check(session, {"/receipt/digest": given.digest}, actor=actor)
     if given.delivery is not None:
         known = session.scalar(
             select(Delivery.id).where(

@@ -20,6 +20,7 @@ from app.audits.schemas import (
 )
 from app.clock import Now
 from app.database import SessionDep
+from app.evidence.naming import EvidenceNotHandedIn
 from app.shipments.filing import NotYetCome
 from app.wire import problems
 
@@ -64,6 +65,7 @@ def rate(
         closing.NotWhole,
         closing.SecondPersonNeeded,
         reporting.DeliveryUnknown,
+        EvidenceNotHandedIn,
     ),
 )
 def close(

@@ -67,7 +67,7 @@ def close(session: Session, id: UUID, given: ClosingIn, *, actor: Actor, now: da
         audit.mode_carried_out = given.mode or audit.mode_carried_out
     if given.coverage is not None:
         reporting.cover(session, held, given.coverage)
-    reporting.receive(session, audit, given.receipt)
+    reporting.receive(session, audit, given.receipt, actor)
     one = Happening(Step.CLOSED, now, actor.key, office=True)
     rules.follow(audit.number, held.stood(now, now), one)
     found = _found(session, held)

@@ -32,6 +32,7 @@ from app.audits.show import keys, show, whole
 from app.clock import Now
 from app.database import SessionDep
 from app.errors import Invalid
+from app.evidence.naming import EvidenceNotHandedIn
 from app.licenses.service import LicenseUnknown
 from app.shipments.filing import NotYetCome
 from app.wire import Limit, Page, problems
@@ -235,6 +236,7 @@ def start(
         reporting.ReportTaken,
         reporting.ReportUnfit,
         reporting.DeliveryUnknown,
+        EvidenceNotHandedIn,
         NotYetCome,
     ),
 )
@@ -259,7 +261,9 @@ def report(
     "/{id}/refusal",
     response_model=StepOut,
     status_code=201,
-    responses=problems(*STEP, rules.NotAssignee, visits.NotAnnounced, NotYetCome),
+    responses=problems(
+        *STEP, rules.NotAssignee, visits.NotAnnounced, EvidenceNotHandedIn, NotYetCome
+    ),
 )
 def refuse(
     id: UUID,
@@ -282,7 +286,7 @@ def refuse(
     "/{id}/unable",
     response_model=StepOut,
     status_code=201,
-    responses=problems(*STEP, rules.NotAssignee, NotYetCome),
+    responses=problems(*STEP, rules.NotAssignee, EvidenceNotHandedIn, NotYetCome),
 )
 def fail(
     id: UUID,

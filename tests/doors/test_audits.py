@@ -21,10 +21,13 @@ from app.parties import standings
 from app.parties.rules import Standing
 from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.doors.filings import pages, problem
+from tests.evidence import good
+from tests.evidence.handing_in import accepted, digest_of, put
 from tests.world import condition
 
 START = datetime(2026, 5, 4, 8, tzinfo=UTC)
-DIGEST = f"sha256:{'9f' * 32}"
+RECEIPT = good.pdf("Received.")
+DIGEST, NOT_HANDED_IN = digest_of(RECEIPT), f"sha256:{'9f' * 32}"
 
 
 def rows(sessions: Sessions, query: str) -> list[Any]:
@@ -96,8 +99,11 @@ Plan = Callable[..., Check]
 
 @pytest.fixture
 def staff(door: OpenDoor, time: Clock) -> Staff:
+    """Everybody, when the reviewer has handed in what shows a receipt."""
     time.now = START
-    return Staff(door)
+    staff = Staff(door)
+    assert accepted(staff.reviewer, RECEIPT) == DIGEST
+    return staff
 
 
 @pytest.fixture
@@ -704,6 +710,31 @@ def test_a_check_closes_only_whole_or_waived_by_a_second_person(check: Check, ti
     assert shown["waived_by"] == staff.other.actor.key
     seen = check.shown(staff.exporter)
     assert (seen["outcome"], seen["state"]) == ("favorable", "closed")
+
+
+@pytest.mark.parametrize("handed_in", [NOT_HANDED_IN, digest_of(b"MZ")])
+def test_a_step_names_only_files_that_were_handed_in_and_not_rejected(
+    handed_in: str, check: Check, time: Clock
+) -> None:
+    staff, kind = check.staff, "evidence-not-handed-in"
+    assert put(staff.ada, b"MZ").json()["state"] == "rejected"
+    files, receipt = [DIGEST, handed_in], {"digest": handed_in}
+    check.post(staff.ada, "acceptance")
+    check.post(staff.officer, "notification")
+    told = check.refused(staff.ada, "refusal", 422, kind, ground="Shut.", evidence=files)
+    assert told["pointer"] == "/evidence/1"
+    absent = {"cause": "circumstances", "ground": "Flood.", "evidence": files}
+    told = check.refused(staff.ada, "unable", 422, kind, **absent)
+    assert told["pointer"] == "/evidence/1"
+    report = [check.inspection(staff.ada, time())]
+    check.post(staff.ada, "start")
+    told = check.refused(staff.ada, "report", 422, kind, reports=report, receipt=receipt)
+    assert told["pointer"] == "/receipt/digest"
+    check.post(staff.ada, "report", reports=report)
+    check.post(staff.reviewer, "outcome", outcome="favorable", ground="As licensed.")
+    told = check.refused(staff.reviewer, "closing", 422, kind, receipt=receipt)
+    assert told["pointer"] == "/receipt/digest"
+    check.post(staff.reviewer, "closing", receipt={"digest": DIGEST})
 
 
 def test_a_waiver_of_nothing_is_none(check: Check, time: Clock) -> None:
