@@ -1,6 +1,6 @@
 """A filled form on its way to being a report, and what its sender is told of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,6 @@ from app.access.once import Replay
 from app.access.rules import Actor
 from app.audits import asked_for
 from app.audits.answers import NothingAnswered, Observation, observations_of, report_of
-from app.audits.attachments import File
 from app.audits.forms import Form
 from app.audits.models import Audit
 from app.audits.openrosa import Submission
@@ -40,26 +39,22 @@ class Filled:
     now: datetime
 
 
-def read(
-    filled: Filled, files: Mapping[str, File]
-) -> tuple[ReportIn | None, tuple[Observation, ...]]:
+def read(filled: Filled, digests: list[str]) -> tuple[ReportIn | None, tuple[Observation, ...]]:
     """Read the report of a form, and what was seen that no report can say.
 
-    There is no report of a form that tells only the latter. Raises AnswerRefused, with the question
+    `digests` are the files it names. There is no report of a form that tells only the latter. Raises AnswerRefused, with the question
     as it was asked and what to do.
     """
     instance = filled.submission.instance
     try:
         asked_for.check(instance, filled.form.xform)
         seen = observations_of(instance, filled.checklist)
-        return _report(filled, files, seen), seen
+        return _report(filled, digests, seen), seen
     except AnswerRefused as refused:
         raise _explained(refused, filled.checklist) from refused
 
 
-def _report(
-    filled: Filled, files: Mapping[str, File], seen: Sequence[Observation]
-) -> ReportIn | None:
+def _report(filled: Filled, digests: list[str], seen: Sequence[Observation]) -> ReportIn | None:
     observed_at, captured_at = filled.submission.times(filled.now)
     try:
         report = report_of(
@@ -73,7 +68,6 @@ def _report(
         if not seen:
             raise
         return None
-    digests = sorted({f"sha256:{file.digest.hex()}" for file in files.values()})
     return report.model_copy(update={"evidence": digests})
 
 

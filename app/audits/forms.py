@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.audits.models import Audit
 from app.database import Base
+from app.evidence.models import File
 from app.licenses.models import License
 from app.reports.models import Report
 
@@ -63,19 +64,14 @@ class FormSubmission(Base):
 class FormAttachment(Base):
     """A file that came with a filled form, under its name in the form. It is never another one.
 
-    `digest` is the SHA-256 of `content`; `media_type` is what the content shows, not what was said.
+    The file itself is evidence, whether it was accepted or rejected.
     """
 
     __tablename__ = "form_attachments"
-    __table_args__ = (CheckConstraint("size = octet_length(content)", name="whole"),)
 
     instance_id: Mapped[str] = mapped_column(
         ForeignKey(FormSubmission.instance_id), primary_key=True
     )
     name: Mapped[str] = mapped_column(primary_key=True)
-    digest: Mapped[bytes] = mapped_column(LargeBinary, index=True)
-    media_type: Mapped[str]
-    size: Mapped[int]
-    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    filed_by: Mapped[str]
+    digest: Mapped[str] = mapped_column(ForeignKey(File.digest), index=True)
     received_at: Mapped[datetime]

@@ -27,7 +27,7 @@ ANSWER_SPACE = "http://openrosa.org/http/response"
 XML_LIMIT = 2 * 2**20
 FILES_LIMIT = 50 * 2**20
 POST_LIMIT = FILES_LIMIT + XML_LIMIT + 2**18
-"""Bytes: the filled form; all its files, in however many posts; one post with all its parts."""
+"""Bytes: the filled form; the files of one post; one post with all its parts."""
 
 HEADERS = {"X-OpenRosa-Version": "1.0", "X-OpenRosa-Accept-Content-Length": str(POST_LIMIT)}
 """Headers of every answer. `Date` is written by the HTTP server itself."""
@@ -46,7 +46,7 @@ class SubmissionUnfit(Invalid):
 
 
 class SubmissionTooLarge(TooLarge):
-    """The filled form or its files are larger than this address takes."""
+    """The filled form or one post of it is larger than this address takes."""
 
 
 @dataclass(frozen=True, slots=True)

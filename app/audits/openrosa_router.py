@@ -18,7 +18,11 @@ from app.audits.openrosa_answers import XML
 from app.audits.reading import AnswerRefused
 from app.clock import Now
 from app.database import SessionDep
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, StorageFull, Unavailable
+from app.evidence import service as evidence
+from app.evidence.room import RoomDep
+from app.evidence.router import UploadsDep
+from app.evidence.rules import QuotaUsed
 from app.reports.rules import BeforeLicense
 from app.wire import problems
 
@@ -117,8 +121,10 @@ async def _parts(request: Request, _: Inspector) -> AsyncIterator[FormData]:
         attachments.AttachmentTaken,
         Conflict,
         SubmissionTooLarge,
-        attachments.AttachmentTypeRefused,
         SubmissionUnfit,
+        QuotaUsed,
+        StorageFull,
+        Unavailable,
         submissions.FormVersionUnknown,
         AnswerRefused,
         BeforeLicense,
@@ -126,17 +132,29 @@ async def _parts(request: Request, _: Inspector) -> AsyncIterator[FormData]:
     ),
     openapi_extra=SENT,
 )
-def submit(
+async def submit(
     request: Request,
     inspector: Inspector,
     session: SessionDep,
     now: Now,
+    room: RoomDep,
+    uploads: UploadsDep,
     parts: Annotated[FormData, Depends(_parts)],
 ) -> Response:
-    """File a filled form with its files; more posts of the same form may bring further files."""
-    told = submissions.take(session, _form(parts), _files(parts), actor=inspector, now=now)
-    body = openrosa.response(told, openrosa.SUCCESS)
-    return _xml(body, 201, Location=_here(request))
+    """File a filled form with its files; more posts of the same form may bring further files.
+
+    A file that is rejected does not keep the form from being filed; the answer says why it was.
+    """
+
+    def take() -> str:
+        xml, files = _form(parts), _files(parts)
+        size = sum(len(file.content) for file in files.values())
+        if size:
+            evidence.admit(session, size, room=room, limit=uploads.daily, actor=inspector, now=now)
+        return submissions.take(session, xml, files, room=room, actor=inspector, now=now)
+
+    told = await uploads.examine(take)
+    return _xml(openrosa.response(told, openrosa.SUCCESS), 201, Location=_here(request))
 
 
 def _form(parts: FormData) -> bytes:

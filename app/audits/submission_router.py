@@ -4,10 +4,9 @@ For the authority alone: an exporter reads of a check what it was told, and no e
 """
 
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
 from app.access.router import may
 from app.access.rules import READS_FILINGS, Actor, Role
@@ -16,18 +15,14 @@ from app.audits.forms import FormAttachment, FormSubmission
 from app.audits.steps import AuditUnknown
 from app.database import SessionDep
 from app.errors import Invalid
+from app.evidence import schemas as evidence
+from app.evidence.models import File
 from app.wire import Limit, Moment, Out, Page, problems
 from app.wire.pages import page_of
 
 router = APIRouter(prefix="/v1/audits/{id}", tags=["audits"])
 
 Colleague = Annotated[Actor, may(*(READS_FILINGS - {Role.EXPORTER}))]
-NEVER_RUN = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cache-Control": "private, no-store",
-}
-"""Headers under which no browser shows or runs what somebody sent."""
 
 
 class ObservationOut(Out):
@@ -39,12 +34,14 @@ class ObservationOut(Out):
 
 
 class AttachmentOut(Out):
-    """A file that came with a filled form; get it under its digest."""
+    """A file that came with a filled form; get it at `/v1/evidence/{digest}`, once it is accepted."""
 
     name: str
     digest: str
-    media_type: str
+    media_type: str | None
     size: int
+    state: evidence.State
+    reason: str | None
     received_at: Moment
 
 
@@ -77,7 +74,7 @@ def browse(
     return page_of(rows, limit, lambda row: _show(row, files[row.instance_id]), _keys)
 
 
-def _show(row: FormSubmission, files: list[FormAttachment]) -> SubmissionOut:
+def _show(row: FormSubmission, files: list[tuple[FormAttachment, File]]) -> SubmissionOut:
     return SubmissionOut(
         instance_id=row.instance_id,
         form_version=row.form_version,
@@ -85,16 +82,20 @@ def _show(row: FormSubmission, files: list[FormAttachment]) -> SubmissionOut:
         unlinked=row.unlinked,
         observations=[ObservationOut(**one) for one in row.observations],
         attachments=[
-            AttachmentOut(
-                name=file.name,
-                digest=f"sha256:{file.digest.hex()}",
-                media_type=file.media_type,
-                size=file.size,
-                received_at=file.received_at,
+            AttachmentOut.model_validate(
+                {
+                    "name": came.name,
+                    "digest": file.digest,
+                    "media_type": file.media_type,
+                    "size": file.size,
+                    "state": file.state,
+                    "reason": file.reason,
+                    "received_at": came.received_at,
+                }
             )
-            for file in files
+            for came, file in files
         ],
-        missing=sorted({*row.files} - {file.name for file in files}),
+        missing=sorted({*row.files} - {came.name for came, _ in files}),
         filed_by=row.filed_by,
         received_at=row.received_at,
     )
@@ -102,23 +103,3 @@ def _show(row: FormSubmission, files: list[FormAttachment]) -> SubmissionOut:
 
 def _keys(row: FormSubmission) -> tuple[Any, ...]:
     return (row.received_at.isoformat(), row.instance_id)
-
-
-@router.get(
-    "/attachments/{digest}",
-    response_class=Response,
-    responses={
-        200: {
-            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
-            "description": "The file as it came",
-        },
-        **problems(AuditUnknown, attachments.AttachmentUnknown),
-    },
-)
-def attachment(id: UUID, digest: str, colleague: Colleague, session: SessionDep) -> Response:
-    """Get a file that came with a filled form, to be saved and not shown."""
-    audit, _ = service.seen(session, id, party=colleague.reads_only)
-    row = attachments.read(session, audit.id, digest)
-    name = f"attachment; filename*=UTF-8''{quote(row.name, safe='')}"
-    headers = NEVER_RUN | {"Content-Disposition": name}
-    return Response(row.content, headers=headers, media_type=row.media_type)

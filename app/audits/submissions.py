@@ -23,6 +23,7 @@ from app.audits.openrosa import Submission
 from app.audits.questions import Checklist
 from app.audits.rules import State
 from app.errors import Conflict, Invalid
+from app.evidence.room import Room
 from app.licenses import service as licenses
 from app.licenses.models import License
 from app.licenses.service import LicenseUnknown
@@ -39,33 +40,51 @@ class FormVersionUnknown(Invalid):
 
 
 def take(
-    session: Session, xml: bytes, files: Mapping[str, File], *, actor: Actor, now: datetime
+    session: Session,
+    xml: bytes,
+    files: Mapping[str, File],
+    *,
+    room: Room,
+    actor: Actor,
+    now: datetime,
 ) -> str:
     """Take in a filled form with files; answers what to tell. The same form again may add files.
 
     Files that the form does not name are left out: whoever filled it in took them out of it.
-    Raises what `openrosa.read` and `attachments.keep` raise, FormUnknown, FormVersionUnknown,
-    InstanceTaken, AnswerRefused, and all that filing a report raises.
+    Raises what `openrosa.read`, `attachments.hand_in` and `attachments.enter` raise, FormUnknown,
+    FormVersionUnknown, InstanceTaken, AnswerRefused, and all that filing a report raises.
     """
     submission = openrosa.read(xml)
+    named = {name: files[name] for name in pictures_of(submission.instance) if name in files}
+    instance_id = submission.instance_id
+    done = attachments.hand_in(session, instance_id, named, room=room, actor=actor, now=now)
     license, audits = _held(session, submission, actor)
-    row = session.get(FormSubmission, submission.instance_id)
-    wanted = row.files if row is not None else pictures_of(submission.instance)
-    named = {name: file for name, file in files.items() if name in wanted}
+    row = session.get(FormSubmission, instance_id)
     if row is None:
         form, checklist = _asked(session, license, submission)
         filled = Filled(submission, xml, license, audits, form, checklist, actor, now)
-        row = _filed(session, filled, named)
+        row = _filed(session, filled, done.digests)
     elif (row.license_id, row.digest) != (license.id, hashlib.sha256(xml).digest()):
         raise InstanceTaken(
             f"{row.instance_id} is on file with other answers. Fill in a new form; what is on file "
             "is corrected by a report that names it in `corrects`.",
             pointer="/meta/instanceID",
         )
-    attachments.keep(session, row, named, actor=actor, now=now)
-    left_out = ", ".join(sorted(name[:100] for name in files.keys() - named.keys()))
-    unnamed = f" Left out, since the form does not name it: {left_out}." if left_out else ""
-    return f"{row.told}{unnamed}"
+    taken = {name: file for name, file in named.items() if name not in done.refused}
+    attachments.enter(session, row, taken, actor=actor, now=now)
+    refused = done.refused | attachments.rejected(session, instance_id)
+    return row.told + _told_of(refused, sorted(files.keys() - named.keys()))
+
+
+def _told_of(refused: Mapping[str, str], left_out: Sequence[str]) -> str:
+    """Say which files were not taken, and why."""
+    said = "".join(f" {name[:100]} was refused: {why}" for name, why in sorted(refused.items()))
+    if refused:
+        said += " Send a picture instead with another form."
+    if left_out:
+        names = ", ".join(name[:100] for name in left_out)
+        said += f" Left out, since the form does not name it: {names}."
+    return said
 
 
 def _held(
@@ -95,9 +114,9 @@ def _asked(session: Session, license: License, submission: Submission) -> tuple[
     return found
 
 
-def _filed(session: Session, filled: Filled, files: Mapping[str, File]) -> FormSubmission:
+def _filed(session: Session, filled: Filled, digests: list[str]) -> FormSubmission:
     """File the report of a form, carry its check on, and enter the form."""
-    report, seen = form_reports.read(filled, files)
+    report, seen = form_reports.read(filled, digests)
     audit = _audit(filled, report)
     id: UUID | None = None
     unlinked: str | None = form_reports.STATES_NOTHING

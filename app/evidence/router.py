@@ -18,7 +18,7 @@ from app.access.rules import Actor, Role
 from app.clock import Now
 from app.database import SessionDep, Sessions
 from app.errors import StorageFull, TooMany, Unavailable
-from app.evidence import arrivals, rules, service
+from app.evidence import rules, service
 from app.evidence.arrivals import Arrival, EvidenceEmpty, EvidenceTooLarge
 from app.evidence.room import Room, RoomDep
 from app.evidence.rules import (
@@ -111,6 +111,9 @@ async def _uploads(request: Request) -> Uploads:
     return uploads
 
 
+UploadsDep = Annotated[Uploads, Depends(_uploads)]
+
+
 async def _sessions(request: Request) -> Sessions:
     sessions: Sessions = request.app.state.sessions
     return sessions
@@ -143,7 +146,7 @@ async def put(
     session: SessionDep,
     now: Now,
     room: RoomDep,
-    uploads: Annotated[Uploads, Depends(_uploads)],
+    uploads: UploadsDep,
     sessions: Annotated[Sessions, Depends(_sessions)],
     content_disposition: Annotated[
         str | None, Header(description='The file\'s name: `attachment; filename="…"`')
@@ -200,9 +203,7 @@ def _check(
     if size > room.limit:
         raise EvidenceTooLarge(f"At most {room.limit:,} bytes are taken as evidence.")
     with sessions() as session:
-        used = service.used_today(session, filer, now=now)
-    rules.within_quota(used, size, uploads.daily)
-    arrivals.check_room(room.arrivals, size)
+        service.admit(session, size, room=room, limit=uploads.daily, actor=filer, now=now)
 
 
 async def _receive(request: Request, arrival: Arrival, uploads: Uploads) -> None:

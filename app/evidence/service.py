@@ -14,7 +14,7 @@ from app import journal
 from app.access.rules import Actor
 from app.errors import Conflict, Unavailable
 from app.evidence import examination, rules
-from app.evidence.arrivals import Arrival
+from app.evidence.arrivals import Arrival, check_room
 from app.evidence.examination import Verdict
 from app.evidence.models import EvidenceFiling, File
 from app.evidence.room import Room
@@ -64,6 +64,14 @@ def used_today(session: Session, actor: Actor, *, now: datetime) -> int:
         )
         or 0
     )
+
+
+def admit(
+    session: Session, size: int, *, room: Room, limit: int, actor: Actor, now: datetime
+) -> None:
+    """Refuse so many bytes before they are taken in. Raises QuotaUsed, StorageFull."""
+    rules.within_quota(used_today(session, actor, now=now), size, limit)
+    check_room(room.arrivals, size)
 
 
 def keep(

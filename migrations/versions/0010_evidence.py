@@ -80,8 +80,18 @@ def upgrade() -> None:
         ["owner", "received_at"],
         unique=False,
     )
+    op.create_foreign_key(
+        op.f("fk_form_attachments_digest_evidence"),
+        "form_attachments",
+        "evidence",
+        ["digest"],
+        ["digest"],
+    )
 
 
 def downgrade() -> None:
+    op.drop_constraint(
+        op.f("fk_form_attachments_digest_evidence"), "form_attachments", type_="foreignkey"
+    )
     op.drop_table("evidence_filings")
     op.drop_table("evidence")

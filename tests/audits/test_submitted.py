@@ -1,4 +1,4 @@
-"""What is decided of a filled form without a database: its check, its files, what it may hold."""
+"""What is decided of a filled form without a database: its check, what it may hold."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -8,7 +8,6 @@ import pytest
 from defusedxml.ElementTree import fromstring
 
 from app.audits import asked_for, openrosa, xform
-from app.audits.attachments import AttachmentTypeRefused, File, media_type_of
 from app.audits.matching import Candidate, choose
 from benchmarks.checklists import checklist
 from tests.audits.forms import filled
@@ -56,27 +55,6 @@ def test_of_two_that_fit_alike_the_first_is_meant_and_one_is_always() -> None:
     late = candidate("CHK-3", created_at=SEEN_AT + timedelta(minutes=10))
     assert chosen(late, candidate("CHK-4")) == "CHK-3"  # clocks differ by that much
     assert chosen(candidate("CHK-5", closed=True, theirs=False, site="X")) == "CHK-5"
-
-
-@pytest.mark.parametrize(
-    ("start", "media_type"),
-    [
-        (b"\xff\xd8\xff\xe1", "image/jpeg"),
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"%PDF-1.7", "application/pdf"),
-        (b"\0\0\0\x18ftypheic", "image/heic"),
-        (b"\0\0\0\x18ftypmif1", "image/heic"),
-        (b"\0\0\0\x20ftypisom", "video/mp4"),
-        (b"\0\0\0\x20ftypmp42", "video/mp4"),
-        (b"\0\0\0\x20ftypM4A ", "audio/mp4"),
-    ],
-)
-def test_a_file_is_what_its_first_bytes_show(start: bytes, media_type: str) -> None:
-    assert media_type_of(File("face.svg", start + b"rest")) == media_type
-    with pytest.raises(AttachmentTypeRefused):
-        media_type_of(File("1.jpg", b"x" + start))
-    with pytest.raises(AttachmentTypeRefused):
-        media_type_of(File("1.jpg", start[:2]))
 
 
 def test_a_form_as_it_was_handed_out_holds_nothing_that_was_not_asked() -> None:

@@ -11,11 +11,12 @@ from defusedxml.ElementTree import fromstring
 
 from tests.audits.forms import Answers, filled
 from tests.conftest import Door
+from tests.evidence import good
 
 LIST = "{http://openrosa.org/xforms/xformsList}"
 ANSWER = "{http://openrosa.org/http/response}"
-JPEG = b"\xff\xd8\xff\xe0 a picture of a nameplate"
-PNG = b"\x89PNG\r\n\x1a\n a picture of a seal"
+JPEG = good.picture()
+PNG = good.picture("PNG")
 
 SIGHTED: Answers = {
     "visit": {"mode": "physical"},

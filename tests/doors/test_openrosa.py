@@ -4,6 +4,7 @@ import hashlib
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -24,11 +25,22 @@ from tests.cli.running import empty_folder, running
 from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.doors.filings import problem, rows
 from tests.doors.phones import JPEG, PNG, SIGHTED, Phone, basic, fill, refused, said
+from tests.evidence import good
+from tests.evidence.handing_in import digest_of
 from tests.world import condition
 
 START = datetime(2026, 5, 4, 8, tzinfo=UTC)
 CAP = condition("gallery_cap", max_enrolled=5000)
-STORED = ("forms", "form_submissions", "form_attachments", "reports", "statements", "audit_reports")
+STORED = (
+    "forms",
+    "form_submissions",
+    "form_attachments",
+    "evidence",
+    "evidence_filings",
+    "reports",
+    "statements",
+    "audit_reports",
+)
 Filler = Callable[..., bytes]
 
 
@@ -267,7 +279,7 @@ def test_a_filled_form_becomes_an_inspection_that_reports_its_check(
     assert report["observed_at"] == (time() - timedelta(hours=2)).isoformat().replace("+00:00", "Z")
     with sessions() as session:
         evidence = session.scalar(text("SELECT body -> 'evidence' FROM reports"))
-    assert evidence == [f"sha256:{hashlib.sha256(JPEG).hexdigest()}"]
+    assert evidence == [digest_of(JPEG)]
     (sent,) = submissions(officer, check)
     assert (sent["instance_id"], sent["report"]) == (f"uuid:{id}", linked["report"])
     assert (sent["unlinked"], sent["missing"]) == (None, [])
@@ -421,7 +433,8 @@ def test_a_wrong_answer_is_refused_naming_place_reason_and_way_out(
     change: tuple[str, str], place: str, why: str, filler: Filler, ada: Phone, sessions: Sessions
 ) -> None:
     before = rows(sessions, *STORED)
-    told = ada.refused(422, filler().decode().replace(*change).encode())
+    xml = filler(pictures=["1.jpg"]).decode().replace(*change).encode()
+    told = ada.refused(422, xml, {"1.jpg": JPEG})
     assert place in told
     assert why in told
     assert "send the form again" in told
@@ -639,7 +652,11 @@ def test_posts_of_one_form_that_come_at_once_are_joined(
     names = [f"{number}.jpg" for number in range(8)]
     xml = filler(pictures=names)
     with ThreadPoolExecutor(4) as pool:
-        told = set(pool.map(lambda name: ada.files(xml, {name: JPEG + name.encode()}), names))
+        told = set(
+            pool.map(
+                lambda name: ada.files(xml, {name: good.picture(comment=name.encode())}), names
+            )
+        )
     assert len(told) == 1
     (sent,) = submissions(officer, check)
     assert [one["name"] for one in sent["attachments"]] == names
@@ -648,7 +665,7 @@ def test_posts_of_one_form_that_come_at_once_are_joined(
 def test_another_picture_of_the_same_name_is_refused(filler: Filler, ada: Phone) -> None:
     xml = filler(pictures=["1.jpg"])
     ada.files(xml, {"1.jpg": JPEG})
-    assert "1.jpg" in ada.refused(409, xml, {"1.jpg": JPEG + b"!"})
+    assert "1.jpg" in ada.refused(409, xml, {"1.jpg": PNG})
 
 
 def test_a_file_that_the_form_does_not_name_is_left_out_and_that_is_told(
@@ -661,54 +678,101 @@ def test_a_file_that_the_form_does_not_name_is_left_out_and_that_is_told(
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"GIF89a", b"<svg/>", b"PK\x03\x04", b"\x7fELF", b"MZ", b"    ftypqt  ", b"    ftyp3gp4"],
+    ("content", "why"),
+    [
+        (b"GIF89a", "no type that is taken"),
+        (b"MZ", "It is a program"),
+        (JPEG[:-20], "It is cut short"),
+        (JPEG + PNG, "Something follows the picture"),
+    ],
+    ids=["GIF", "program", "cut", "two in one"],
 )
-def test_a_file_of_another_type_is_refused_and_nothing_of_the_form_stored(
-    content: bytes, filler: Filler, ada: Phone, sessions: Sessions
+def test_a_rejected_file_is_told_and_costs_nobody_the_form(
+    content: bytes, why: str, check: str, filler: Filler, officer: Door, ada: Phone
 ) -> None:
+    xml = filler(pictures=["1.jpg", "2.png"])
+    told = ada.files(xml, {"1.jpg": content, "2.png": PNG})
+    assert "1.jpg was refused: " in told
+    assert "2.png" not in told
+    assert ada.files(xml) == ada.files(xml, {"1.jpg": content}) == told
+    (sent,) = submissions(officer, check)
+    one, two = sent["attachments"]
+    assert (one["state"], one["media_type"], two["state"]) == ("rejected", None, "accepted")
+    assert why in one["reason"]
+    assert one["reason"] in told
+    assert sent["missing"] == []
+    report = officer.get(f"/v1/reports/{sent['report']}").json()
+    assert [file["digest"] for file in report["evidence"]] == [digest_of(PNG)]
+    assert officer.get(f"/v1/audits/{check}").json()["state"] == "reported"
+
+
+def test_an_empty_file_and_one_that_is_too_large_are_told_and_stay_missing(
+    check: str, filler: Filler, officer: Door, ada: Phone
+) -> None:
+    state = ada.door.client.app.state  # type: ignore[attr-defined]
+    state.room = replace(state.room, limit=len(PNG))
+    large = good.picture(comment=bytes(len(PNG)))
+    xml = filler(pictures=["1.jpg", "2.jpg", "3.png"])
+    told = ada.files(xml, {"1.jpg": b"", "2.jpg": large, "3.png": PNG})
+    assert "1.jpg was refused: It is empty. 2.jpg was refused: At most" in told
+    (sent,) = submissions(officer, check)
+    assert [one["name"] for one in sent["attachments"]] == ["3.png"]
+    assert sent["missing"] == ["1.jpg", "2.jpg"]
+
+
+def test_a_file_that_is_still_examined_is_named_by_the_report(
+    check: str, filler: Filler, officer: Door, ada: Phone
+) -> None:
+    state = ada.door.client.app.state  # type: ignore[attr-defined]
+    state.room = replace(state.room, answer_seconds=0.001)
+    assert "refused" not in ada.files(filler(pictures=["1.jpg"]), {"1.jpg": JPEG})
+    (sent,) = submissions(officer, check)
+    report = officer.get(f"/v1/reports/{sent['report']}").json()
+    for one in (*sent["attachments"], *report["evidence"]):
+        assert (one["digest"], one["state"]) == (digest_of(JPEG), "quarantined")
+
+
+def test_who_has_handed_in_too_much_today_keeps_the_form_and_sends_it_later(
+    filler: Filler, ada: Phone, sessions: Sessions, time: Clock
+) -> None:
+    ada.door.client.app.state.uploads.daily = len(JPEG)  # type: ignore[attr-defined]
+    xml = filler(pictures=["1.jpg", "2.png"])
+    ada.files(xml, {"1.jpg": JPEG})
     before = rows(sessions, *STORED)
-    told = ada.refused(415, filler(pictures=["1.jpg"]), {"1.jpg": content})
-    assert "1.jpg" in told
-    assert "JPEG" in told
+    ada.refused(429, xml, {"2.png": PNG})
     assert rows(sessions, *STORED) == before
+    ada.files(filler())
+    time.forward(days=1, seconds=1)
+    ada.files(xml, {"2.png": PNG})
 
 
-def test_all_files_of_a_form_have_a_limit_also_over_several_posts(
-    filler: Filler, ada: Phone, sessions: Sessions
+def test_a_photo_tells_where_it_contradicts_its_form(
+    check: str, filler: Filler, officer: Door, ada: Phone
 ) -> None:
-    xml = filler(pictures=["1.jpg", "2.jpg", "3.jpg"])
-    half = JPEG + bytes(openrosa.FILES_LIMIT // 2 - len(JPEG))
-    ada.files(xml, {"1.jpg": half})
-    ada.files(xml, {"2.jpg": half})
-    assert f"{openrosa.FILES_LIMIT:,}" in ada.refused(413, xml, {"3.jpg": JPEG})
-    assert rows(sessions, "form_attachments") == {"form_attachments": 2}
+    elsewhere = good.photo(taken_at="2026:01:02 10:00:00", position=(52.5, 13.4))
+    ada.files(filler(pictures=["1.jpg"]), {"1.jpg": elsewhere})
+    (sent,) = submissions(officer, check)
+    (named,) = officer.get(f"/v1/reports/{sent['report']}").json()["evidence"]
+    assert named["camera"]["lat"] == pytest.approx(52.5)
+    assert any("before observed_at" in one for one in named["differs"])
 
 
-def test_a_file_is_given_back_to_be_saved_to_those_who_read_the_check(
-    check: str, filler: Filler, ada: Phone, door: OpenDoor, number: str
+def test_a_file_is_evidence_for_those_who_read_the_check(
+    check: str, filler: Filler, ada: Phone, door: OpenDoor
 ) -> None:
     name = "a \u2019b; c=\u00e9.jpg"
     ada.files(filler(pictures=[name]), {name: JPEG})
-    digest = f"sha256:{hashlib.sha256(JPEG).hexdigest()}"
-    path = f"/v1/audits/{check}/attachments"
-    for role in (Role.INSPECTOR, Role.REVIEWER, Role.AUDITOR, Role.DASHBOARD):
-        answer = door(role).get(f"{path}/{digest}")
+    path = f"/v1/evidence/{digest_of(JPEG)}"
+    for role in (Role.INSPECTOR, Role.REVIEWER, Role.AUDITOR):
+        answer = door(role).get(path)
         assert (answer.status_code, answer.content) == (200, JPEG)
     assert answer.headers["content-type"] == "image/jpeg"
-    assert (
-        answer.headers["content-disposition"]
-        == "attachment; filename*=UTF-8''a%20%E2%80%99b%3B%20c%3D%C3%A9.jpg"
-    )
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "sandbox" in answer.headers["content-security-policy"]
-    exporter, auditor = door(Role.EXPORTER, "NORDLICHT"), door(Role.AUDITOR)
-    for wanted in (f"{path}/{digest}", f"/v1/audits/{check}/submissions"):
-        problem(exporter.get(wanted), 403, "role-not-allowed")
-    for unknown in ("sha256:00", "sha256:zz", "md5:00", digest[:-2], digest.upper()):
-        problem(auditor.get(f"{path}/{unknown}"), 404, "attachment-unknown")
-    problem(auditor.get(f"/v1/audits/{uuid4()}/attachments/{digest}"), 404, "audit-unknown")
-    problem(auditor.get(f"/v1/audits/{uuid4()}/submissions"), 404, "audit-unknown")
+    assert "a%20%E2%80%99b%3B%20c%3D%C3%A9.jpg" in answer.headers["content-disposition"]
+    exporter = door(Role.EXPORTER, "NORDLICHT")
+    problem(exporter.get(path), 404, "evidence-unknown")
+    problem(exporter.get(f"/v1/audits/{check}/submissions"), 403, "role-not-allowed")
+    unknown = f"/v1/audits/{uuid4()}/submissions"
+    problem(door(Role.AUDITOR).get(unknown), 404, "audit-unknown")
 
 
 def test_what_came_is_listed_by_pages_in_the_order_it_came(
@@ -734,7 +798,7 @@ def test_every_form_and_file_is_in_the_journal_without_its_content(
         found = list(session.execute(text(query)))
     assert [row.action for row in found] == ["form.made", "form.filed", "form.attachment_kept"]
     assert {row.party for row in found} == {None}
-    assert hashlib.sha256(JPEG).hexdigest() in found[-1].body
+    assert digest_of(JPEG) in found[-1].body
 
 
 @pytest.mark.parametrize("table", ["forms", "form_submissions", "form_attachments"])

@@ -22,6 +22,7 @@ from app.audits.answers import pictures_of, report_of
 from benchmarks.checklists import checklist
 from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.doors.phones import JPEG, PNG, Phone
+from tests.evidence import good
 from tests.world import condition
 
 HERE = Path(__file__).parent
@@ -158,7 +159,7 @@ def test_a_form_filled_in_by_the_engine_is_taken_judged_and_reports_its_check(
 def test_what_the_engine_sends_in_several_posts_is_joined(
     collect: Engine, picture: Any, number: str, ada: Phone, officer: Door, time: Clock
 ) -> None:
-    large = [(f"{name}.jpg", JPEG + bytes(40_000)) for name in ("a", "b", "c")]
+    large = [(f"{name}.jpg", good.picture(comment=bytes(40_000))) for name in ("a", "b", "c")]
     pictures = [
         (f"/data/evidence[{place}]/picture", picture(*one)) for place, one in enumerate(large, 1)
     ]
