@@ -83,8 +83,8 @@ def test_stopping_stops_all(signals: signal.Signals) -> None:
             os.killpg(process.pid, signals)
         else:
             process.send_signal(signals)
-        assert process.wait(10) == (130 if signals is signal.SIGINT else -signal.SIGKILL)
-        assert eventually(lambda: gone(family), 10)
+        assert process.wait(30) == (130 if signals is signal.SIGINT else -signal.SIGKILL)
+        assert eventually(lambda: gone(family), 30)
         if signals is signal.SIGINT:
             assert process.stderr.read() == ""
 
