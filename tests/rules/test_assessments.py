@@ -10,12 +10,15 @@ from app.deviations.rules import Found
 from monitors import (
     Answer,
     Case,
+    CustodyEvent,
     Finding,
+    Grade,
     Line,
     Need,
     Obligation,
     Party,
     Severity,
+    Source,
     Statement,
     Subject,
     Unit,
@@ -323,3 +326,17 @@ def test_a_finding_becomes_graver_with_the_steps_of_its_own_obligation() -> None
     assert grave(steps=9) is steps[-1]
     assert grave(steps=1, slot=4) is mild
     assert grave(steps=1, subject=Subject("unit", "FR-2")) is mild
+
+
+def test_what_is_on_file_and_shows_a_finding_is_an_input_too() -> None:
+    one = ruling("no_onward_transfer", terms={})
+    source = Source("custody", Grade.B, "CUSTOMS-KE")
+
+    def digest(receiver: str) -> str:
+        event = CustodyEvent("custody:1", "FR-1", NOON, NOON, source, to_party=receiver)
+        case = rules.case_of(docket(one), one, units={}, custody=(event,))
+        (found,) = rules.put(docket(one), one, (), case, NOON)
+        assert found.source == "custody:1"
+        return found.digest
+
+    assert digest("ACME") != digest("STRANGER")
