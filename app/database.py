@@ -18,8 +18,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+from app import walls
 from app.errors import Conflict, Invalid, StorageFull, Trouble, Unavailable
 from app.settings import Settings
+from app.walls import Part
 
 Sessions = sessionmaker[Session]
 
@@ -45,9 +47,15 @@ class Base(DeclarativeBase):
     }
 
 
-def connect(settings: Settings, *, pool_size: int | None = None) -> Engine:
-    """Make an engine whose connections give up rather than hang."""
-    url = make_url(settings.url).set(drivername="postgresql+psycopg")
+def connect(
+    settings: Settings, part: Part | None = Part.JOBS, *, pool_size: int | None = None
+) -> Engine:
+    """Make an engine whose connections give up rather than hang, and work as a role that owns nothing.
+
+    Without a part they work as whoever the address names: for migrations alone.
+    """
+    address = settings.url if part is Part.API else settings.owners_url
+    url = make_url(address).set(drivername="postgresql+psycopg")
     milliseconds = settings.statement_seconds * 1000
     return create_engine(
         url,
@@ -64,9 +72,15 @@ def connect(settings: Settings, *, pool_size: int | None = None) -> Engine:
                 "-c plan_cache_mode=force_generic_plan"
                 f" -c timezone=UTC -c statement_timeout={milliseconds} -c lock_timeout=10000"
                 " -c idle_in_transaction_session_timeout=60000"
+                f"{as_role(part)}"
             ),
         },
     )
+
+
+def as_role(part: Part | None) -> str:
+    """Write the option with which a connection works as a part of the service from its start."""
+    return "" if part is None else f" -c role={part}"
 
 
 def sessions_of(engine: Engine) -> Sessions:
@@ -80,7 +94,7 @@ async def session_of(request: Request) -> AsyncIterator[Session]:
     Opening costs no query, so only the end is worth a thread. It has a limiter of its own: were all
     threads waiting for what this transaction holds, it could otherwise never end.
     """
-    session: Session = request.app.state.sessions()
+    session: Session = request.app.state.sessions(info=walls.of_request(request.scope))
     ending: CapacityLimiter = request.app.state.ending
     try:
         yield session

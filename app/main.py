@@ -10,6 +10,7 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
 from app import clock, wire
@@ -31,7 +32,7 @@ from app.audits.review_router import router as audit_reviews
 from app.audits.router import router as audits
 from app.audits.sampling_router import router as audit_samples
 from app.audits.submission_router import router as audit_submissions
-from app.database import connect, sessions_of
+from app.database import as_role, connect, sessions_of
 from app.deviations.router import router as deviations
 from app.errors import StorageFull, Trouble, Unavailable
 from app.evidence import arrivals
@@ -61,6 +62,7 @@ from app.settings import Settings
 from app.shipments.epcis_router import router as epcis
 from app.shipments.router import router as shipments
 from app.shipments.transfer_router import router as transfers
+from app.walls import Part
 from app.wire.bodies import BodyLimit, BodyTooLarge
 from app.wire.document import settle_schemas, tell_troubles
 from app.wire.problems import FieldsInvalid, MalformedJson
@@ -171,7 +173,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
         docs_url="/docs",
         redoc_url=None,
     )
-    engine = connect(settings)
+    engine = connect(settings, Part.API)
     app.state.settings = settings
     app.state.clock = now
     app.state.engine = engine
@@ -201,8 +203,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
 
 
 def _conninfo(settings: Settings) -> str:
-    """Write the database address as psycopg itself wants it."""
-    return make_url(settings.url).set(drivername="postgresql").render_as_string(False)
+    """Write the database address as psycopg itself wants it, for a connection of the API."""
+    url = make_url(settings.url).set(drivername="postgresql").render_as_string(False)
+    return make_conninfo(url, options=as_role(Part.API))
 
 
 @asynccontextmanager

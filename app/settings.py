@@ -14,6 +14,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL to use instead of the embedded one"
     )
+    owner_url: SecretStr | None = Field(
+        default=None,
+        description="The same PostgreSQL as its owner, for migrations, the scheduler and commands: "
+        "then the API's own address need not be able to do more than the API",
+    )
     data_dir: Path = Field(
         default=Path(".data"),
         description="Folder of the embedded PostgreSQL, of evidence, and of the keys of journal "
@@ -99,3 +104,8 @@ class Settings(BaseSettings):
             message = "no database: set ENDWATCH_DATABASE_URL, or use `endwatch serve`"
             raise RuntimeError(message)
         return self.database_url.get_secret_value()
+
+    @property
+    def owners_url(self) -> str:
+        """The address for whatever is not the API."""
+        return self.url if self.owner_url is None else self.owner_url.get_secret_value()

@@ -16,7 +16,7 @@ ischema_names["xid8"] = TransactionId
 
 def run() -> None:
     """Migrate in one transaction, holding an advisory lock that other migrations wait for."""
-    engine = context.config.attributes.get("engine") or connect(Settings())
+    engine = context.config.attributes.get("engine") or connect(Settings(), None)
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
         connection.execute(text("SET lock_timeout = '5s'"))

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, make_url, text
 from starlette.testclient import TestClient
 
 from app import clock
@@ -89,9 +89,38 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
+    """The database as the scheduler and the operator's commands have it."""
     engine = connect(settings)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def owner(settings: Settings) -> Iterator[Engine]:
+    """The database as its owner has it, for migrating, clearing and harming it."""
+    engine = connect(settings, None)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def owners(owner: Engine) -> Sessions:
+    return sessions_of(owner)
+
+
+Harm = Callable[[str], int]
+
+
+@pytest.fixture
+def harm(owner: Engine) -> Harm:
+    """Changes something as only a superuser can, past every trigger; answers how many rows."""
+
+    def change(statement: str) -> int:
+        with owner.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            return connection.execute(text(statement)).rowcount
+
+    return change
 
 
 @pytest.fixture

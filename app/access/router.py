@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBasic, HTTPBearer
 
+from app import walls
 from app.access.rules import (
     READS_FILINGS,
     Actor,
@@ -21,6 +22,7 @@ from app.access.rules import (
     Role,
     RoleNotAllowed,
 )
+from app.access.service import asker
 
 scheme = HTTPBearer(
     auto_error=False, bearerFormat="ew_<id>_<secret>", description="A key made by `endwatch keys`"
@@ -49,6 +51,7 @@ class May:
         if actor.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise RoleNotAllowed(f"A key of role {actor.role} may not do this; needed: {allowed}.")
+        walls.note(request.scope, asker(actor))
         return actor
 
     def _token(self, header: str | None) -> str | None:

@@ -8,11 +8,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import walls
 from app.access import rules
 from app.access.models import Key
 from app.access.rules import Actor, KeyMissing, Role
 from app.database import Sessions
 from app.errors import Invalid, Unknown
+from app.walls import Asker
 
 REMEMBERED_SECONDS = 30.0
 REMEMBERED_KEYS = 10_000
@@ -65,6 +67,11 @@ def revoke(session: Session, id: str, *, now: datetime) -> Key:
     return key
 
 
+def asker(actor: Actor) -> Asker:
+    """Say what the database is told about an actor."""
+    return Asker(str(actor.role), actor.party, actor.owner, actor.name)
+
+
 class Keyring:
     """Recognizes keys, remembering them for half a minute so that a poll costs no query.
 
@@ -94,7 +101,7 @@ class Keyring:
         match = rules.KEY.match(token)
         if match is None:
             raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
-        with self._sessions() as session:
+        with self._sessions(info=walls.of(walls.DOOR)) as session:
             key = session.scalar(select(Key).where(Key.id == match[1]))
         if (
             key is None

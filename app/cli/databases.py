@@ -7,12 +7,13 @@ from pathlib import Path
 
 import psycopg
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from app.cli.migrations import migrate
 from app.cli.postgres import FolderInUse, Postgres
 from app.database import Sessions, connect, sessions_of
 from app.settings import Settings
+from app.walls import Part
 
 PATIENCE = 15.0
 """Seconds to wait for the PostgreSQL of a service that is just starting, or starting it again."""
@@ -25,7 +26,19 @@ def data_folder(settings: Settings) -> Path:
 
 def with_url(settings: Settings, url: str) -> Settings:
     """Point the settings at a database."""
-    return settings.model_copy(update={"database_url": SecretStr(url)})
+    return settings.model_copy(update={"database_url": SecretStr(url), "owner_url": None})
+
+
+def let_in(settings: Settings) -> str:
+    """Let the API into the embedded database under its own name; answer the address.
+
+    A connection made under that name can never become more than the API, whatever is said on it.
+    """
+    engine = connect(settings, None, pool_size=1)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER ROLE {Part.API} LOGIN"))
+    engine.dispose()
+    return make_url(settings.url).set(username=Part.API).render_as_string(False)
 
 
 @contextmanager

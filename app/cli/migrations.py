@@ -15,7 +15,7 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 def migrate(settings: Settings) -> None:
     """Run every migration that is missing, and prepare the months to come."""
-    engine = connect(settings, pool_size=2)
+    engine = connect(settings, None, pool_size=2)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")

@@ -81,7 +81,8 @@ def run(
             hello = greeting.prepare(
                 here, samples=samples and postgres is not None, embedded=postgres is not None
             )
-            children = _children(here, listening, scheduler=scheduler, workers=workers)
+            api_url = here.url if postgres is None else databases.let_in(here)
+            children = _children(here, api_url, listening, scheduler=scheduler, workers=workers)
             # In the stack before they start, in the order opposite to that of their ending.
             stack.callback(_end, children, listening, orders)
             for child in children:
@@ -132,17 +133,18 @@ def _database(
 
 
 def _children(
-    settings: Settings, listening: socket.socket, *, scheduler: bool, workers: int
+    settings: Settings, api_url: str, listening: socket.socket, *, scheduler: bool, workers: int
 ) -> list[Child]:
-    environment = os.environ | {
-        "ENDWATCH_DATABASE_URL": settings.url,
-        "ENDWATCH_DATA_DIR": str(databases.data_folder(settings)),
-    }
+    environment = os.environ | {"ENDWATCH_DATA_DIR": str(databases.data_folder(settings))}
+    environment.pop("ENDWATCH_OWNER_URL", None)  # the API is not told it
+    address = "ENDWATCH_DATABASE_URL"
     file = listening.fileno()
     children = [
-        Child("api", ["api", "--file", str(file)], environment, [file]) for _ in range(workers)
+        Child("api", ["api", "--file", str(file)], environment | {address: api_url}, [file])
+        for _ in range(workers)
     ]
     if scheduler:
+        environment |= {address: settings.owners_url}
         children.append(Child("scheduler", ["scheduler"], environment))
     return children
 

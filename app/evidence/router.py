@@ -13,8 +13,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
+from app import walls
 from app.access.router import may
 from app.access.rules import Actor, Role
+from app.access.service import asker
 from app.clock import Now
 from app.database import SessionDep, Sessions
 from app.errors import StorageFull, TooMany, Unavailable
@@ -202,7 +204,7 @@ def _check(
     size = int(declared) if declared.isdigit() else 0
     if size > room.limit:
         raise EvidenceTooLarge(f"At most {room.limit:,} bytes are taken as evidence.")
-    with sessions() as session:
+    with sessions(info=walls.of(asker(filer))) as session:
         service.admit(session, size, room=room, limit=uploads.daily, actor=filer, now=now)
 
 

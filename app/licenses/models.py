@@ -99,7 +99,7 @@ class Amendment(Base):
 
     __tablename__ = "amendments"
     __table_args__ = (
-        CheckConstraint("approved_by <> proposed_by", name="second_person"),
+        CheckConstraint("person_of(approved_by) <> person_of(proposed_by)", name="second_person"),
         CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="whole_approval"),
     )
 

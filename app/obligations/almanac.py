@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app import journal
+from app import journal, walls
 from app.access.models import Key
 from app.access.rules import Actor, Role, digest
+from app.access.service import asker
 from app.errors import Unknown
 from app.licenses.models import License
 from app.obligations import icalendars, service
@@ -73,6 +74,7 @@ def read(session: Session, token: str, *, now: datetime) -> bytes:
     """Write the calendar behind an address, soonest due first; an unknown one is not there."""
     if TOKEN.match(token) is None:
         raise CalendarUnknown("There is no such calendar.")
+    walls.become(session, walls.DOOR)
     found = session.execute(
         select(Calendar, Key)
         .join(Key, Key.id == Calendar.key_id)
@@ -81,8 +83,9 @@ def read(session: Session, token: str, *, now: datetime) -> bytes:
     if found is None or not _alive(found[1], now):
         raise CalendarUnknown("There is no such calendar.")
     calendar, key = found
-    party = Actor(key.id, Role(key.role), key.party).reads_only
-    return icalendars.write(calendar.label, _entries(session, party, now))
+    actor = Actor(key.id, Role(key.role), key.party)
+    walls.become(session, asker(actor))
+    return icalendars.write(calendar.label, _entries(session, actor.reads_only, now))
 
 
 def _alive(key: Key, now: datetime) -> bool:

@@ -93,7 +93,7 @@ class Waiver(Base):
 
     __tablename__ = "waivers"
     __table_args__ = (
-        CheckConstraint("approved_by <> proposed_by", name="second_person"),
+        CheckConstraint("person_of(approved_by) <> person_of(proposed_by)", name="second_person"),
         CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="whole_approval"),
         CheckConstraint("(refused_by IS NULL) = (refused_at IS NULL)", name="whole_refusal"),
         CheckConstraint("approved_at IS NULL OR refused_at IS NULL", name="one_decision"),

@@ -91,6 +91,7 @@ def approve(session: Session, id: UUID, *, actor: Actor, now: datetime) -> Waive
     if waiver.expires_at <= now:
         raise WaiverTooLate(f"It would have held until {waiver.expires_on}.")
     waiver.approved_by, waiver.approved_at = actor.key, now
+    session.flush()  # the database lets nobody be spared before two have agreed
     was_overdue = row.state == State.OVERDUE
     row.waived_until = row.next_look_at = waiver.expires_at
     row.state, row.changed_at = State.WAIVED, now

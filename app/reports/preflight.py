@@ -12,8 +12,10 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import walls
 from app.access.once import Replay
 from app.access.rules import Actor
+from app.access.service import asker
 from app.clock import Now
 from app.database import Sessions
 from app.deviations.models import Deviation, Occurrence
@@ -86,7 +88,7 @@ def foresee(
 
 def tried(sessions: Sessions, report: ReportIn, *, actor: Actor, now: datetime) -> PreflightOut:
     """File a report, look at what came of it, and undo it all; raises what filing would raise."""
-    with sessions() as session:
+    with sessions(info=walls.of(asker(actor))) as session:
         try:
             answer = _answer(session, report, actor, now)
             return PreflightOut(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import walls
 from app.access.rules import Actor
 from app.errors import Trouble
 from app.licenses import service as licenses
@@ -111,6 +112,8 @@ def _desk(
     for serial, license_id in session.execute(known.order_by(Unit.license_id)):
         units.setdefault(serial, []).append(license_id)
     ids = {id for some in units.values() for id in some} | set(numbers.values())
+    if actor.reads_only is not None:
+        walls.judge(session)
     held = session.scalars(
         select(License)
         .where(License.id.in_({named.id} if named else ids))

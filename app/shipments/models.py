@@ -204,7 +204,7 @@ class Transfer(Base):
 
     __tablename__ = "transfers"
     __table_args__ = (
-        CheckConstraint("decided_by <> asked_by", name="second_person"),
+        CheckConstraint("person_of(decided_by) <> person_of(asked_by)", name="second_person"),
         CheckConstraint("(state = 'asked') = (decided_at IS NULL)", name="whole_decision"),
         CheckConstraint("state IN ('asked', 'authorized', 'refused')", name="state"),
         Index(None, "license_id", "reference", unique=True),

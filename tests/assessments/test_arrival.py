@@ -86,7 +86,7 @@ def found(session: Session) -> tuple[list[Any], list[Any]]:
 def test_the_order_of_arrival_does_not_matter(
     both: tuple[list[list[Size]], list[list[Size]]],
     per: str,
-    engine: Engine,
+    owner: Engine,
     time: Clock,
     make_license: MakeLicense,
     exporter: Door,
@@ -94,7 +94,7 @@ def test_the_order_of_arrival_does_not_matter(
     cap = condition("gallery_cap", max_enrolled=5000, per=per)
     results = []
     for batches in both:
-        with engine.begin() as connection:
+        with owner.begin() as connection:
             connection.execute(text(f"TRUNCATE {TABLES}"))
         dockets.forget()
         time.now = day(0)
@@ -114,7 +114,7 @@ def test_the_order_of_arrival_does_not_matter(
                     for size in batch
                 ),
             )
-        with sessions_of(engine)() as session:
+        with sessions_of(owner)() as session:
             results.append(found(session))
     assert results[0] == results[1]
 
@@ -221,16 +221,16 @@ def differences(sessions: Sessions, now: datetime) -> list[Any]:
 @example(both=(CONTRADICTING, CONTRADICTING[::-1]))
 def test_the_order_of_tellings_does_not_matter_to_any_kind(
     both: tuple[list[Telling], list[Telling]],
-    engine: Engine,
+    owner: Engine,
     time: Clock,
     make_license: MakeLicense,
     exporter: Door,
     door: OpenDoor,
 ) -> None:
-    sessions, results = sessions_of(engine), []
+    sessions, results = sessions_of(owner), []
     inspector = door("inspector")
     for order in both:
-        with engine.begin() as connection:
+        with owner.begin() as connection:
             connection.execute(text(f"TRUNCATE {TABLES}"))
         dockets.forget()
         time.now = day(0)

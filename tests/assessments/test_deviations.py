@@ -120,11 +120,11 @@ def test_better_evidence_that_is_withdrawn_lets_the_severity_fall_again(
 
 
 def test_the_same_inputs_give_the_same_deviation_in_a_fresh_database(
-    make_license: MakeLicense, exporter: Door, dashboard: Door, engine: Engine, time: Clock
+    make_license: MakeLicense, exporter: Door, dashboard: Door, owner: Engine, time: Clock
 ) -> None:
     told: list[tuple[str, ...]] = []
     for _ in range(2):
-        with engine.begin() as connection:
+        with owner.begin() as connection:
             connection.execute(
                 text("TRUNCATE licenses, parties, sites, readings, alerts RESTART IDENTITY CASCADE")
             )

@@ -21,7 +21,7 @@ from app.obligations.replaying import Outcome
 from app.obligations.slicing import Task, Wanted
 from app.settings import Settings
 from monitors import Answer, Finding, Severity, Subject, catalogue
-from tests.conftest import Clock, Door, MakeLicense, OpenDoor
+from tests.conftest import Clock, Door, Harm, MakeLicense, OpenDoor
 from tests.journeys.telling import (
     amend,
     beat,
@@ -213,12 +213,6 @@ def test_the_ledger_is_judged_again(
     assert (found.differences, found.same) == ([], 1)
 
 
-def doctored(sessions: Sessions, change: str) -> None:
-    with sessions() as session:
-        assert session.execute(text(change)).rowcount  # type: ignore[attr-defined]
-        session.commit()
-
-
 @pytest.fixture
 def capped(make_license: MakeLicense, exporter: Door, time: Clock) -> str:
     """A license with three findings, on the days 1, 2 and 3, and one that was kept."""
@@ -250,9 +244,15 @@ SAYS_NOTHING = "UPDATE readings SET facts = '{\"country\": \"KE\"}' WHERE serial
     ],
 )
 def test_what_is_not_on_record_as_it_should_be_is_told_and_mended_when_asked(
-    capped: str, sessions: Sessions, again: Again, time: Clock, change: str, told: tuple[str, str]
+    capped: str,
+    sessions: Sessions,
+    harm: Harm,
+    again: Again,
+    time: Clock,
+    change: str,
+    told: tuple[str, str],
 ) -> None:
-    doctored(sessions, change)
+    harm(change)
     differs = [(*told, "over_cap")]
     for _ in range(2):  # nothing is stored by looking
         assert changes(again("gallery_cap")) == differs
@@ -265,13 +265,13 @@ def test_what_is_not_on_record_as_it_should_be_is_told_and_mended_when_asked(
 
 
 def test_what_is_stored_names_the_same_inputs_as_at_intake(
-    capped: str, sessions: Sessions, time: Clock
+    capped: str, sessions: Sessions, harm: Harm, time: Clock
 ) -> None:
     digests = text("SELECT digest FROM occurrences WHERE withdrawn_at IS NULL ORDER BY source")
     with sessions() as session:
         before = session.scalars(digests).all()
-    doctored(sessions, 'UPDATE readings SET facts = facts || \'{"country": "KE"}\'')
-    doctored(sessions, LOST)
+    harm('UPDATE readings SET facts = facts || \'{"country": "KE"}\'')
+    harm(LOST)
     store(sessions, capped, "gallery_cap", time.now)
     with sessions() as session:
         after = session.scalars(digests).all()
@@ -281,10 +281,8 @@ def test_what_is_stored_names_the_same_inputs_as_at_intake(
     )  # a fact not read is one of them
 
 
-def test_only_the_days_asked_for_are_looked_at(
-    capped: str, sessions: Sessions, again: Again
-) -> None:
-    doctored(sessions, "DELETE FROM occurrences")
+def test_only_the_days_asked_for_are_looked_at(capped: str, harm: Harm, again: Again) -> None:
+    harm("DELETE FROM occurrences")
     for first, last, serials in [(0, 2, ["FR-1"]), (2, 3, ["FR-2"]), (1.5, 9, ["FR-2", "FR-3"])]:
         found = again("gallery_cap", Span(day(first), day(last)))
         assert [subject for _, subject, _ in changes(found)] == serials
@@ -292,10 +290,10 @@ def test_only_the_days_asked_for_are_looked_at(
 
 
 def test_only_the_license_asked_for_is_looked_at(
-    capped: str, make_license: MakeLicense, sessions: Sessions, again: Again
+    capped: str, make_license: MakeLicense, harm: Harm, again: Again
 ) -> None:
     other = make_license(cap(), serials=UNITS)["number"]
-    doctored(sessions, "DELETE FROM occurrences")
+    harm("DELETE FROM occurrences")
     assert again("gallery_cap", license=other).statements == 0
     assert len(changes(again("gallery_cap", license=capped))) == 3
 

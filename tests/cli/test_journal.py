@@ -10,7 +10,7 @@ from app.cli import commands
 from app.database import Sessions
 from app.journal.notes import Signer, Verifier
 from app.journal.sequencer import Sequencer
-from tests.conftest import Door, MakeLicense
+from tests.conftest import Door, Harm, MakeLicense
 from tests.journal.test_sequencer import commit
 from tests.world import condition
 
@@ -56,7 +56,7 @@ def test_the_database_itself_is_verified_and_judged_again(
     make_license: MakeLicense,
     exporter: Door,
     sequencer: Sequencer,
-    sessions: Sessions,
+    harm: Harm,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     license = make_license(condition("gallery_cap", max_enrolled=5_000), serials=("G-1",))
@@ -73,10 +73,7 @@ def test_the_database_itself_is_verified_and_judged_again(
     assert run(["verify"]) == 0
     assert run(["verify", "--completeness"]) == 0
     capsys.readouterr()
-    with sessions.begin() as session:
-        connection = session.connection()
-        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        connection.exec_driver_sql("DELETE FROM occurrences")
+    harm("DELETE FROM occurrences")
     assert run(["verify", "--completeness"]) == 1
     assert deviation
 

@@ -21,7 +21,7 @@ from app.settings import Settings
 CATALOGUE = Path(__file__).with_name("catalogue.txt")
 
 # Partitions of readings are made by a job, with names of their month.
-EVERYTHING = text("""
+EVERYTHING = text(r"""
 WITH ours AS (
     SELECT c.oid, c.relname, c.relkind FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
@@ -48,8 +48,19 @@ UNION ALL
 SELECT 'trigger ' || pg_get_triggerdef(t.oid)
 FROM ours o JOIN pg_trigger t ON t.tgrelid = o.oid AND NOT t.tgisinternal
 UNION ALL
-SELECT 'policy ' || o.relname || '.' || p.polname
+SELECT 'policy ' || o.relname || '.' || p.polname || ' '
+       || regexp_replace(concat_ws(' with check ', pg_get_expr(p.polqual, p.polrelid),
+                                   pg_get_expr(p.polwithcheck, p.polrelid)), '\s+', ' ', 'g')
 FROM ours o JOIN pg_policy p ON p.polrelid = o.oid
+UNION ALL
+SELECT 'row security ' || o.relname FROM ours o JOIN pg_class c ON c.oid = o.oid
+WHERE c.relrowsecurity AND c.relforcerowsecurity
+UNION ALL
+SELECT 'grant to ' || grantee || ': ' || string_agg(privilege_type, ', ' ORDER BY privilege_type)
+       || ' on ' || table_name
+FROM information_schema.role_table_grants JOIN ours ON relname = table_name
+WHERE table_schema = 'public' AND grantee IN ('endwatch_api', 'endwatch_jobs')
+GROUP BY grantee, table_name
 UNION ALL
 SELECT 'view ' || relname FROM ours WHERE relkind IN ('v', 'm')
 UNION ALL
@@ -63,18 +74,18 @@ ORDER BY 1
 
 
 @pytest.fixture
-def config(engine: Engine) -> Iterator[Config]:
+def config(owner: Engine) -> Iterator[Config]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    config.attributes["engine"] = engine
+    config.attributes["engine"] = owner
     yield config
-    engine.dispose()
+    owner.dispose()
 
 
-def _catalogue(engine: Engine) -> list[str]:
+def _catalogue(owner: Engine) -> list[str]:
     """List everything in the database that matters, one thing a line."""
-    with engine.connect() as connection:
+    with owner.connect() as connection:
         return [str(line).replace("public.", "") for (line,) in connection.execute(EVERYTHING)]
 
 
@@ -87,23 +98,23 @@ def test_there_is_one_head_and_one_way_to_it(config: Config) -> None:
     assert len(steps) == len(list(MIGRATIONS.glob("versions/*.py")))
 
 
-def test_migrations_go_up_down_and_up_again(config: Config, engine: Engine) -> None:
-    whole = _catalogue(engine)
+def test_migrations_go_up_down_and_up_again(config: Config, owner: Engine) -> None:
+    whole = _catalogue(owner)
     command.downgrade(config, "base")
-    assert _catalogue(engine) == []
+    assert _catalogue(owner) == []
     command.upgrade(config, "head")
-    assert _catalogue(engine) == whole
+    assert _catalogue(owner) == whole
 
 
-def test_migrating_twice_changes_nothing(settings: Settings, engine: Engine) -> None:
-    before = _catalogue(engine)
+def test_migrating_twice_changes_nothing(settings: Settings, owner: Engine) -> None:
+    before = _catalogue(owner)
     migrate(settings)
-    assert _catalogue(engine) == before
+    assert _catalogue(owner) == before
 
 
-def test_models_and_migrations_agree(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_and_migrations_agree(owner: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ischema_names, "xid8", TransactionId)
-    with engine.connect() as connection:
+    with owner.connect() as connection:
         context = MigrationContext.configure(
             connection,
             opts={
@@ -117,12 +128,12 @@ def test_models_and_migrations_agree(engine: Engine, monkeypatch: pytest.MonkeyP
     assert len(Base.metadata.tables) > 15
 
 
-def test_the_database_is_as_its_catalogue_says(engine: Engine) -> None:
+def test_the_database_is_as_its_catalogue_says(owner: Engine) -> None:
     """After a migration delete the file and run this twice: its diff shows what was changed.
 
     Alembic's autogenerate does not see checks, policies, triggers, functions and views.
     """
-    found = _catalogue(engine)
+    found = _catalogue(owner)
     if not CATALOGUE.exists():
         CATALOGUE.write_text("\n".join([*found, ""]))
         pytest.fail(f"{CATALOGUE.name} was missing and is written; read it, then run again")

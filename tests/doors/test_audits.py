@@ -778,13 +778,13 @@ def test_the_database_itself_keeps_a_check_from_closing_unfinished(
 
 
 def test_steps_reports_and_ratings_are_only_ever_added(
-    check: Check, sessions: Sessions, time: Clock
+    check: Check, owners: Sessions, time: Clock
 ) -> None:
     check.reported(time())
     check.post(check.staff.reviewer, "outcome", outcome="favorable", ground="As licensed.")
     for table in ("audit_steps", "audit_ratings", "audit_reports"):
         for change in (f"UPDATE {table} SET audit_id = audit_id", f"DELETE FROM {table}"):
-            with sessions() as session, pytest.raises(IntegrityError, match=table):
+            with owners() as session, pytest.raises(IntegrityError, match=table):
                 session.execute(text(change))
 
 

@@ -804,10 +804,10 @@ def test_every_form_and_file_is_in_the_journal_without_its_content(
 @pytest.mark.parametrize("table", ["forms", "form_submissions", "form_attachments"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET digest = digest", "DELETE FROM {}"])
 def test_what_came_is_only_ever_added(
-    table: str, change: str, filler: Filler, ada: Phone, sessions: Sessions
+    table: str, change: str, filler: Filler, ada: Phone, owners: Sessions
 ) -> None:
     ada.files(filler(pictures=["1.jpg"]), {"1.jpg": JPEG})
-    with sessions() as session, pytest.raises(IntegrityError, match="only ever added"):
+    with owners() as session, pytest.raises(IntegrityError, match="only ever added"):
         session.execute(text(change.format(table)))
 
 

@@ -115,8 +115,8 @@ DEFERRABLE INITIALLY {when} FOR EACH ROW EXECUTE FUNCTION fail();
 """
 
 
-def _fail(sessions: Sessions, table: str, code: str, when: str) -> None:
-    with sessions.begin() as session:
+def _fail(owners: Sessions, table: str, code: str, when: str) -> None:
+    with owners.begin() as session:
         session.execute(text(FAIL.format(table=table, code=code, when=when)))
 
 
@@ -125,10 +125,10 @@ FAILURES = {"P0001": 500, "53100": 507, "40001": 503, "40P01": 503, "57014": 503
 
 @pytest.mark.parametrize("code", FAILURES)
 def test_a_commit_that_fails_is_never_answered_as_done(
-    code: str, exporter: Door, number: str, time: Clock, sessions: Sessions
+    code: str, exporter: Door, number: str, time: Clock, sessions: Sessions, owners: Sessions
 ) -> None:
     before = rows(sessions)
-    _fail(sessions, "journal_pending", code, "DEFERRED")
+    _fail(owners, "journal_pending", code, "DEFERRED")
     answers: list[Any] = [
         exporter.post("/v1/reports", attestation(number, time())),
         exporter.post("/v1/reports", attestation(number, time()), headers={"Idempotency-Key": "k"}),
@@ -142,13 +142,13 @@ def test_a_commit_that_fails_is_never_answered_as_done(
 
 
 def test_a_license_whose_commit_fails_can_be_registered_again(
-    officer: Door, sessions: Sessions
+    officer: Door, sessions: Sessions, owners: Sessions
 ) -> None:
-    _fail(sessions, "licenses", "40001", "DEFERRED")
+    _fail(owners, "licenses", "40001", "DEFERRED")
     body = license_body()
     problem(officer.post("/v1/licenses", body), 503, "unavailable")
     assert set(rows(sessions).values()) == {0}
-    with sessions.begin() as session:
+    with owners.begin() as session:
         session.execute(text("DROP TRIGGER fails ON licenses"))
     assert officer.post("/v1/licenses", body).status_code == 201
 

@@ -29,9 +29,9 @@ CONDITIONS = (
 )
 
 
-def contents(engine: Engine) -> dict[str, Any]:
+def contents(owner: Engine) -> dict[str, Any]:
     """Everything that is stored, row by row."""
-    with engine.connect() as connection:
+    with owner.connect() as connection:
         return {
             name: sorted(map(str, connection.execute(text(f"SELECT t.* FROM {name} t"))))
             for name in Base.metadata.tables
@@ -67,12 +67,12 @@ told = st.tuples(st.integers(0, 60), st.lists(statement, min_size=1, max_size=3)
 @given(story=st.lists(told, min_size=1, max_size=4))
 def test_preflight_and_filing_agree_and_preflight_stores_nothing(
     story: list[tuple[int, list[dict[str, Any]], bool]],
-    engine: Engine,
+    owner: Engine,
     time: Clock,
     make_license: MakeLicense,
     exporter: Door,
 ) -> None:
-    with engine.begin() as connection:
+    with owner.begin() as connection:
         connection.execute(text(f"TRUNCATE {TABLES}"))
     dockets.forget()
     time.now = day(0)
@@ -84,14 +84,14 @@ def test_preflight_and_filing_agree_and_preflight_stores_nothing(
         body = report(NUMBER, observed_at, *statements)
         if correcting and last is not None:
             body["corrects"] = last
-        last = _agreed(exporter, body, engine) or last
+        last = _agreed(exporter, body, owner) or last
 
 
-def _agreed(exporter: Door, body: dict[str, Any], engine: Engine) -> str | None:
+def _agreed(exporter: Door, body: dict[str, Any], owner: Engine) -> str | None:
     """Ask before, file, compare; answers the id of the report when it was taken."""
-    before = contents(engine)
+    before = contents(owner)
     foreseen = exporter.post("/v1/reports/preflight", body)
-    assert contents(engine) == before
+    assert contents(owner) == before
     filed = exporter.post("/v1/reports", body)
     if filed.status_code != 201:
         assert (foreseen.status_code, foreseen.json()) == (filed.status_code, filed.json())

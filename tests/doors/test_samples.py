@@ -14,7 +14,7 @@ from app.cli.commands import run
 from app.database import Sessions
 from app.journal.sequencer import Sequencer
 from app.main import ROUTERS
-from tests.conftest import Clock, Door, MakeLicense, OpenDoor
+from tests.conftest import Clock, Door, Harm, MakeLicense, OpenDoor
 from tests.doors.filings import problem, rows
 from tests.world import license_body
 
@@ -245,16 +245,12 @@ def test_nothing_is_told_out_of_turn_or_to_the_wrong_person(
 
 
 def test_a_draw_after_the_fact_and_one_of_nothing_are_refused(
-    inspector: Door, officer: Door, path: str, audit: Any, sessions: Sessions, license: Any
+    inspector: Door, officer: Door, path: str, audit: Any, harm: Harm, license: Any
 ) -> None:
-    with sessions() as session:
-        session.execute(text("UPDATE audits SET state = 'reported'"))
-        session.commit()
+    harm("UPDATE audits SET state = 'reported'")
     problem(inspector.post(path, ASKED), 409, "check-over")
-    with sessions() as session:
-        session.execute(text("UPDATE audits SET state = 'planned'"))
-        session.execute(text("DELETE FROM units"))
-        session.commit()
+    harm("UPDATE audits SET state = 'planned'")
+    harm("DELETE FROM units")
     told = problem(inspector.post(path, ASKED), 409, "nothing-to-sight")
     assert "NBO-T1" in told["detail"]
 

@@ -276,7 +276,7 @@ def test_every_license_the_party_stands_on_is_attended_and_no_other(
 
 
 def test_licenses_are_held_while_they_are_noted_to_be_attended(
-    make_license: MakeLicense, sessions: Sessions, time: Clock
+    make_license: MakeLicense, sessions: Sessions, owners: Sessions, time: Clock
 ) -> None:
     """A writer that comes meanwhile waits, and what it notes is kept."""
     number = make_license()["number"]
@@ -294,15 +294,15 @@ def test_licenses_are_held_while_they_are_noted_to_be_attended(
         licenses.attend_all_of(session, "KE-BCA", time())
         writer = threading.Thread(target=write)
         writer.start()
-        once(lambda: _waiting(sessions) == 1)
+        once(lambda: _waiting(owners) == 1)
         assert done == []
         session.commit()
     writer.join(timeout=5)
     assert (done, _attended(sessions)) == ([True], {number: earlier})
 
 
-def _waiting(sessions: Sessions) -> int:
-    with sessions() as session:
+def _waiting(owners: Sessions) -> int:
+    with owners() as session:
         return (
             session.scalar(
                 text(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text, update
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from app.database import Sessions
@@ -19,7 +19,7 @@ from app.evidence.sealing import CHUNK
 from app.journal.models import PendingEntry
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import Clock, Door, OpenDoor, settings_for
+from tests.conftest import Clock, Door, Harm, OpenDoor, settings_for
 from tests.doors.filings import problem, rows
 from tests.evidence import good
 from tests.evidence.handing_in import accepted, digest_of, files_of, put
@@ -312,13 +312,9 @@ def test_what_is_no_digest_is_refused(exporter: Door) -> None:
 
 
 def test_a_failing_commit_is_no_answer_and_the_file_is_swept(
-    exporter: Door, sessions: Sessions, room: Room
+    exporter: Door, sessions: Sessions, room: Room, harm: Harm
 ) -> None:
-    with sessions() as session:
-        session.execute(
-            text("ALTER TABLE evidence_filings ADD CONSTRAINT none CHECK (false) NOT VALID")
-        )
-        session.commit()
+    harm("ALTER TABLE evidence_filings ADD CONSTRAINT none CHECK (false) NOT VALID")
     assert put(exporter).status_code >= 500
     assert rows(sessions, "evidence", "journal_pending") == {"evidence": 0, "journal_pending": 0}
     assert files_of(room)[0] == 0

@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from app.database import Sessions
 from app.journal import rules, tree
@@ -161,10 +161,10 @@ def test_another_s_receipt_is_not_told_from_none_while_it_is_on_its_way(
 
 
 def test_while_nobody_has_the_key_receipts_are_on_their_way(
-    app: FastAPI, sessions: Sessions, officer: Door
+    engine: Engine, sessions: Sessions, officer: Door
 ) -> None:
     commit(sessions, "a")
-    keyless = Sequencer(app.state.engine)
+    keyless = Sequencer(engine)
     keyless.tick()
     keyless.close()
     assert officer.get("/v1/journal/1/proof").status_code == 202

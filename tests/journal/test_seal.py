@@ -97,9 +97,9 @@ def test_entries_that_say_the_same_have_different_hashes(
 
 
 def test_what_was_numbered_before_there_was_a_tree_is_sealed_by_the_next_who_leads(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer
+    sessions: Sessions, owner: Engine, sequencer: Sequencer
 ) -> None:
-    with engine.begin() as connection:
+    with owner.begin() as connection:
         connection.execute(
             text(
                 "INSERT INTO journal (seq, recorded_at, sequenced_at, actor, action, subject, body)"
@@ -117,9 +117,9 @@ def test_what_was_numbered_before_there_was_a_tree_is_sealed_by_the_next_who_lea
 
 
 def test_without_a_key_entries_are_sealed_and_signed_for_by_the_next_who_has_it(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer
+    sessions: Sessions, owner: Engine, sequencer: Sequencer
 ) -> None:
-    keyless = Sequencer(engine)
+    keyless = Sequencer(owner)
     commit(sessions, "a", "b", "c")
     assert keyless.tick() == 3
     assert signed(sessions) == []
@@ -129,9 +129,9 @@ def test_without_a_key_entries_are_sealed_and_signed_for_by_the_next_who_has_it(
 
 
 def test_one_who_takes_over_goes_on_with_the_same_tree(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer, log_key: Signer
+    sessions: Sessions, owner: Engine, sequencer: Sequencer, log_key: Signer
 ) -> None:
-    second = Sequencer(engine, lambda _: log_key)
+    second = Sequencer(owner, lambda _: log_key)
     for at, one in enumerate([sequencer, second, sequencer, second]):
         commit(sessions, *(f"{at}-{n}" for n in range(300)))
         counted = follows(one) or one.tick()
@@ -140,9 +140,9 @@ def test_one_who_takes_over_goes_on_with_the_same_tree(
     assert newest(sessions) == Checkpoint(log_key.name, 1_200, by_definition(leaves(sessions)))
 
 
-def harm(engine: Engine, statement: str) -> None:
+def harm(owner: Engine, statement: str) -> None:
     """Change something as a superuser can, past every trigger."""
-    with engine.begin() as connection:
+    with owner.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         assert connection.execute(text(statement)).rowcount == 1
 
@@ -156,12 +156,12 @@ def harm(engine: Engine, statement: str) -> None:
     ],
 )
 def test_nothing_is_signed_on_a_harmed_tree_and_numbering_goes_on(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer, statement: str
+    sessions: Sessions, owner: Engine, sequencer: Sequencer, statement: str
 ) -> None:
     commit(sessions, "a")
     sequencer.tick()
     sequencer.close()
-    harm(engine, statement)
+    harm(owner, statement)
     commit(sessions, "b")
     assert follows(sequencer) == 1
     assert [size for size, _ in signed(sessions)] == [1]
@@ -182,20 +182,20 @@ def test_nothing_is_signed_on_a_harmed_tree_and_numbering_goes_on(
     ],
 )
 def test_the_database_refuses_to_change_what_is_recorded(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer, statement: str
+    sessions: Sessions, owner: Engine, sequencer: Sequencer, statement: str
 ) -> None:
     commit(sessions, "a")
     sequencer.tick()
     refused = pytest.raises(sqlalchemy.exc.IntegrityError, match="only ever added")
-    with refused, engine.begin() as connection:
+    with refused, owner.begin() as connection:
         connection.execute(text(statement))
 
 
 def test_the_first_key_is_made_for_its_owner_alone_and_found_again(
-    engine: Engine, tmp_path: Path
+    owner: Engine, tmp_path: Path
 ) -> None:
     path = signing.key_file(tmp_path / "data", None)
-    with engine.connect() as connection:
+    with owner.connect() as connection:
         made = signing.load(connection, path, "example.org/log")
         again = signing.load(connection, path, "another.name/log")
     assert made is not None
@@ -206,11 +206,11 @@ def test_the_first_key_is_made_for_its_owner_alone_and_found_again(
 
 
 def test_a_lost_key_is_not_replaced_in_silence(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer, tmp_path: Path
+    sessions: Sessions, owner: Engine, sequencer: Sequencer, tmp_path: Path
 ) -> None:
     commit(sessions, "a")
     sequencer.tick()
-    with engine.connect() as connection:
+    with owner.connect() as connection:
         assert signing.load(connection, tmp_path / "log.key", None) is None
         (tmp_path / "log.key").write_text("not a key")
         assert signing.load(connection, tmp_path / "log.key", None) is None
@@ -219,13 +219,13 @@ def test_a_lost_key_is_not_replaced_in_silence(
 
 
 def test_a_key_that_follows_another_is_told_by_the_journal(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer, log_key: Signer
+    sessions: Sessions, owner: Engine, sequencer: Sequencer, log_key: Signer
 ) -> None:
     commit(sessions, "a")
     sequencer.tick()
     sequencer.close()
     other = Signer.make(log_key.name)
-    second = Sequencer(engine, lambda _: other)
+    second = Sequencer(owner, lambda _: other)
     assert follows(second) == 1
     second.close()
     with sessions() as session:

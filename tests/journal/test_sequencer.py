@@ -65,9 +65,9 @@ def together(*works: Callable[[], Any]) -> None:
         thread.join()
 
 
-def end_leader(engine: Engine) -> bool:
+def end_leader(owner: Engine) -> bool:
     """End the server process of whoever leads, as a crash would; answer whether anybody led."""
-    with engine.connect() as connection:
+    with owner.connect() as connection:
         ended = connection.scalars(
             text(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks JOIN pg_database"
@@ -188,18 +188,18 @@ def test_of_two_sequencers_one_leads_and_the_other_follows_when_it_closes(
 
 
 def test_when_the_leader_s_connection_is_ended_another_takes_over(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer
+    sessions: Sessions, engine: Engine, owner: Engine, sequencer: Sequencer
 ) -> None:
     second = Sequencer(engine)
     commit(sessions, "a")
     assert sequencer.tick() == 1
-    assert end_leader(engine)
+    assert end_leader(owner)
     commit(sessions, "b")
     assert second.tick() == 1
     assert sequencer.tick() == 0  # it learns that it lost the lead
     assert (sequencer.leads, second.leads) == (False, True)
     assert sequencer.tick() == 0  # and stands by
-    assert end_leader(engine)
+    assert end_leader(owner)
     commit(sessions, "c")
     assert sequencer.tick() == 1
     assert second.tick() == 0
@@ -207,7 +207,7 @@ def test_when_the_leader_s_connection_is_ended_another_takes_over(
 
 
 def test_two_sequencers_at_once_number_everything_once_while_leaders_are_ended(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer
+    sessions: Sessions, engine: Engine, owner: Engine, sequencer: Sequencer
 ) -> None:
     second = Sequencer(engine)
     writers = [Writer(f"w{number}", sessions, times=25) for number in range(3)]
@@ -218,7 +218,7 @@ def test_two_sequencers_at_once_number_everything_once_while_leaders_are_ended(
             thread.start()
         for _ in range(3):
             real_time.sleep(0.1)
-            ended += end_leader(engine)
+            ended += end_leader(owner)
         for thread in threads:
             thread.join()
     while sequencer.tick() or second.tick():

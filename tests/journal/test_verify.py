@@ -38,12 +38,12 @@ def journal(sessions: Sessions, sequencer: Sequencer) -> None:
 
 
 @pytest.fixture
-def check(engine: Engine, log_key: Signer, tmp_path: Path) -> Check:
+def check(owner: Engine, log_key: Signer, tmp_path: Path) -> Check:
     """Exports the database as it is, and verifies the export with the key noted before."""
 
     def check(**options: Any) -> verify.Findings:
         path = tmp_path / "journal.export"
-        with engine.connect() as connection, path.open("wb") as out:
+        with owner.connect() as connection, path.open("wb") as out:
             export.write(connection, out, tables=True)
         given = {"keys": [str(log_key.verifier)]} | options
         return verify.verify(str(path), **given)
@@ -51,9 +51,9 @@ def check(engine: Engine, log_key: Signer, tmp_path: Path) -> Check:
     return check
 
 
-def harm(engine: Engine, statement: str, **values: Any) -> None:
+def harm(owner: Engine, statement: str, **values: Any) -> None:
     """Change something as a superuser can, past every trigger."""
-    with engine.begin() as connection:
+    with owner.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         assert connection.execute(text(statement), values).rowcount > 0
 
@@ -88,17 +88,17 @@ COLUMNS = {
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_an_entry_changed_in_any_column_is_named(
-    journal: None, check: Check, engine: Engine, column: str
+    journal: None, check: Check, owner: Engine, column: str
 ) -> None:
-    assert set(COLUMNS) | {"seq"} == _columns(engine)
+    assert set(COLUMNS) | {"seq"} == _columns(owner)
     chance = random.Random(column)
     for seq in sorted(chance.sample(range(1, SIZE + 1), 4), reverse=True):
-        harm(engine, f"UPDATE journal SET {COLUMNS[column]} WHERE seq = :seq", seq=seq)
+        harm(owner, f"UPDATE journal SET {COLUMNS[column]} WHERE seq = :seq", seq=seq)
         assert first(check()) == seq
 
 
-def _columns(engine: Engine) -> set[str]:
-    with engine.connect() as connection:
+def _columns(owner: Engine) -> set[str]:
+    with owner.connect() as connection:
         return set(
             connection.scalars(
                 text(
@@ -167,45 +167,45 @@ TAMPERINGS = {
 
 @pytest.mark.parametrize("what", TAMPERINGS)
 def test_what_was_tampered_with_is_found_and_the_first_bad_entry_named(
-    journal: None, check: Check, engine: Engine, what: str
+    journal: None, check: Check, owner: Engine, what: str
 ) -> None:
     statement, seq = TAMPERINGS[what]
-    harm(engine, statement)
+    harm(owner, statement)
     assert first(check()) == seq
 
 
 def test_two_entries_that_changed_places_are_found(
-    journal: None, check: Check, engine: Engine
+    journal: None, check: Check, owner: Engine
 ) -> None:
     for old, new in ((500, 5_000), (600, 500), (5_000, 600)):
-        harm(engine, "UPDATE journal SET seq = :new WHERE seq = :old", old=old, new=new)
+        harm(owner, "UPDATE journal SET seq = :new WHERE seq = :old", old=old, new=new)
     assert first(check()) == 500
 
 
-def test_a_gap_that_was_closed_is_found(journal: None, check: Check, engine: Engine) -> None:
-    harm(engine, "DELETE FROM journal WHERE seq = 400")
-    harm(engine, "UPDATE journal SET seq = seq + 9999 WHERE seq > 400")
-    harm(engine, "UPDATE journal SET seq = seq - 10000 WHERE seq > 400")
+def test_a_gap_that_was_closed_is_found(journal: None, check: Check, owner: Engine) -> None:
+    harm(owner, "DELETE FROM journal WHERE seq = 400")
+    harm(owner, "UPDATE journal SET seq = seq + 9999 WHERE seq > 400")
+    harm(owner, "UPDATE journal SET seq = seq - 10000 WHERE seq > 400")
     assert first(check()) == 400
 
 
-def test_the_body_of_another_entry_is_found(journal: None, check: Check, engine: Engine) -> None:
-    harm(engine, "UPDATE journal SET body = '{\"x\": 1}' WHERE seq IN (130, 131)")
+def test_the_body_of_another_entry_is_found(journal: None, check: Check, owner: Engine) -> None:
+    harm(owner, "UPDATE journal SET body = '{\"x\": 1}' WHERE seq IN (130, 131)")
     assert first(check()) == 130
 
 
 def test_of_an_entry_changed_with_its_tile_the_signed_checkpoint_names_the_stretch(
-    journal: None, check: Check, engine: Engine, sequencer: Sequencer
+    journal: None, check: Check, owner: Engine, sequencer: Sequencer
 ) -> None:
     """Without the key nobody signs for another tree; where it was changed, its tiles still tell."""
-    harm(engine, "UPDATE journal SET subject = 'another' WHERE seq = 300")
-    with engine.begin() as connection:
+    harm(owner, "UPDATE journal SET subject = 'another' WHERE seq = 300")
+    with owner.begin() as connection:
         row = connection.execute(
             text(f"SELECT {sealing.COLUMNS} FROM journal WHERE seq = 300")
         ).one()
         hashed = sealing.leaf(row)
     harm(
-        engine,
+        owner,
         "UPDATE journal_tiles SET hashes = overlay(hashes PLACING :leaf FROM :at FOR 32)"
         " WHERE (level, place) = (0, 1)",
         leaf=hashed,
@@ -217,7 +217,7 @@ def test_of_an_entry_changed_with_its_tile_the_signed_checkpoint_names_the_stret
 
 
 def test_a_log_that_was_rolled_back_is_found_by_who_saw_it_before(
-    journal: None, check: Check, engine: Engine, tmp_path: Path
+    journal: None, check: Check, owner: Engine, tmp_path: Path
 ) -> None:
     state = tmp_path / "seen.json"
     assert check(state=state).faults == []
@@ -232,22 +232,22 @@ def test_a_log_that_was_rolled_back_is_found_by_who_saw_it_before(
         ),
         "UPDATE journal_head SET seq = 897, sealed = 897",
     ):
-        harm(engine, statement)
+        harm(owner, statement)
     assert check().faults == []
     assert first(check(state=state)) == 898
 
 
 def test_a_log_that_tells_another_story_under_the_same_key_is_found(
-    journal: None, check: Check, engine: Engine, log_key: Signer, tmp_path: Path
+    journal: None, check: Check, owner: Engine, log_key: Signer, tmp_path: Path
 ) -> None:
     state = tmp_path / "seen.json"
     assert check(state=state).faults == []
-    harm(engine, "UPDATE journal SET subject = 'another' WHERE seq = 5")
+    harm(owner, "UPDATE journal SET subject = 'another' WHERE seq = 5")
     for table in ("journal_tiles", "journal_checkpoints"):
-        harm(engine, f"DELETE FROM {table}")
-    harm(engine, "UPDATE journal_head SET sealed = 0")
-    anew = Sequencer(engine, lambda _: log_key)
-    end_leader(engine)
+        harm(owner, f"DELETE FROM {table}")
+    harm(owner, "UPDATE journal_head SET sealed = 0")
+    anew = Sequencer(owner, lambda _: log_key)
+    end_leader(owner)
     follows(anew)
     anew.close()
     assert check().faults == []
@@ -321,14 +321,14 @@ def test_tables_are_what_the_entries_add_up_to(world: str, check: Check) -> None
     ],
 )
 def test_a_table_that_was_changed_is_found(
-    world: str, check: Check, engine: Engine, statement: str, told: str
+    world: str, check: Check, owner: Engine, statement: str, told: str
 ) -> None:
-    harm(engine, statement)
+    harm(owner, statement)
     assert told in "\n".join(check().told())
 
 
 def test_the_file_runs_alone(
-    journal: None, check: Check, engine: Engine, log_key: Signer, tmp_path: Path
+    journal: None, check: Check, owner: Engine, log_key: Signer, tmp_path: Path
 ) -> None:
     check()
     alone = tmp_path / "alone"
@@ -351,7 +351,7 @@ def test_the_file_runs_alone(
     good = run("--key", str(log_key.verifier))
     assert (good.returncode, good.stderr) == (0, "")
     assert "920 entries hash to the tree" in good.stdout
-    harm(engine, "UPDATE journal SET actor = 'nobody' WHERE seq = 77")
+    harm(owner, "UPDATE journal SET actor = 'nobody' WHERE seq = 77")
     check()
     bad = run("--key", str(log_key.verifier))
     assert (bad.returncode, bad.stdout.splitlines()[0][:12]) == (1, "BAD entry 77")

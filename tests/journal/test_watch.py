@@ -77,10 +77,10 @@ def test_keys_are_forgotten_when_the_journal_tells_of_access_and_only_then(
 
 
 def test_a_watch_whose_connection_ends_says_nothing_until_it_hears_again(
-    sessions: Sessions, engine: Engine, sequencer: Sequencer, listener: Listener
+    sessions: Sessions, owner: Engine, sequencer: Sequencer, listener: Listener
 ) -> None:
     before = listener.forgot
-    with engine.connect() as connection:
+    with owner.connect() as connection:
         ended = connection.scalars(
             text(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"

@@ -367,7 +367,11 @@ def test_a_deadline_that_an_amendment_moves_is_reminded_of_again(
 
 
 def test_what_is_settled_or_only_added_nobody_changes(
-    make_license: MakeLicense, sessions: Sessions, exporter: Door, time: Clock
+    make_license: MakeLicense,
+    sessions: Sessions,
+    owners: Sessions,
+    exporter: Door,
+    time: Clock,
 ) -> None:
     number = make_license(monthly())["number"]
     beat(sessions, on(6, 1))
@@ -379,5 +383,5 @@ def test_what_is_settled_or_only_added_nobody_changes(
         "UPDATE rungs SET skipped = true",
         "DELETE FROM rungs",
     ):
-        with sessions() as session, pytest.raises(DBAPIError, match="only ever added"):
+        with owners() as session, pytest.raises(DBAPIError, match="only ever added"):
             session.execute(text(change))

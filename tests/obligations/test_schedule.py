@@ -9,7 +9,7 @@ from sqlalchemy import text
 from app.database import Sessions
 from app.obligations import awaiting
 from app.obligations import service as obligations
-from tests.conftest import Clock, Door, MakeLicense, OpenDoor
+from tests.conftest import Clock, Door, Harm, MakeLicense, OpenDoor
 from tests.journeys.telling import beat, day, deviations, file, heartbeat, owed, report, states
 from tests.world import condition
 
@@ -85,7 +85,12 @@ def schedule(sessions: Sessions) -> list[tuple[Any, ...]]:
 
 
 def test_worked_out_anew_the_schedule_is_what_it_was_and_what_is_missing_is_added(
-    make_license: MakeLicense, sessions: Sessions, exporter: Door, dashboard: Door, time: Clock
+    make_license: MakeLicense,
+    sessions: Sessions,
+    harm: Harm,
+    exporter: Door,
+    dashboard: Door,
+    time: Clock,
 ) -> None:
     numbers = [
         make_license(
@@ -102,13 +107,8 @@ def test_worked_out_anew_the_schedule_is_what_it_was_and_what_is_missing_is_adde
     before = schedule(sessions)
     assert obligations.reschedule_around(sessions, now=day(0), limit=2) == 3
     assert schedule(sessions) == before
-    with sessions() as session:
-        untouched = "NOT EXISTS (SELECT FROM rungs r WHERE r.obligation_id = o.id)"
-        lost = session.execute(
-            text(f"DELETE FROM obligations o WHERE settled_at IS NULL AND {untouched} RETURNING 1")
-        ).all()
-        assert lost
-        session.commit()
+    untouched = "NOT EXISTS (SELECT FROM rungs r WHERE r.obligation_id = o.id)"
+    assert harm(f"DELETE FROM obligations o WHERE settled_at IS NULL AND {untouched}")
     for share in range(2):
         obligations.reschedule_around(sessions, now=day(0), share=(share, 2))
     assert [row[:3] for row in schedule(sessions)] == [row[:3] for row in before]

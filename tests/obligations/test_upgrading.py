@@ -18,16 +18,16 @@ TRANSFER = {"reference": "TR-1", "serials": ["FR-1"], "to_party": POLICE, "groun
 BEFORE = "0008"
 
 
-def _there_and_back(engine: Engine) -> None:
+def _there_and_back(owner: Engine) -> None:
     """Go back to the release before, and forward again."""
-    engine.dispose()
+    owner.dispose()
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    config.attributes["engine"] = engine
+    config.attributes["engine"] = owner
     command.downgrade(config, BEFORE)
     command.upgrade(config, "head")
-    engine.dispose()
+    owner.dispose()
 
 
 def _rows(sessions: Sessions, query: str) -> list[Any]:
@@ -41,7 +41,7 @@ def test_causes_and_acknowledgments_are_taken_up_where_they_were(
     officer: Door,
     dashboard: Door,
     sessions: Sessions,
-    engine: Engine,
+    owner: Engine,
     time: Clock,
 ) -> None:
     inventory = condition("serial_inventory", initial_within_days=90)
@@ -55,7 +55,7 @@ def test_causes_and_acknowledgments_are_taken_up_where_they_were(
     known, waiting = _rows(sessions, causes), owed(dashboard)
     assert "KE-BCA" in {party for party, _, still in known if still}
 
-    _there_and_back(engine)
+    _there_and_back(owner)
 
     assert _rows(sessions, causes) == known
     assert [one["title"] for one in owed(dashboard)] == ["Serial inventory"]
