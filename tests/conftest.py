@@ -4,6 +4,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -70,8 +71,8 @@ def settings_for(url: str, **more: Any) -> Settings:
     return Settings(database_url=SecretStr(url), **more)
 
 
-@pytest.fixture
-def database_url(postgres: Postgres) -> Iterator[str]:
+@contextmanager
+def fresh_database(postgres: Postgres) -> Iterator[str]:
     """A fresh, migrated database."""
     name = f"test_{next(_numbers)}"
     with _admin(postgres.url) as connection:
@@ -80,6 +81,12 @@ def database_url(postgres: Postgres) -> Iterator[str]:
     yield make_url(postgres.url).set(database=name).render_as_string(False)
     with _admin(postgres.url) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> Iterator[str]:
+    with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture

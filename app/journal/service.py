@@ -52,7 +52,8 @@ def append(
 def append_all(session: Session, entries: list[dict[str, Any]]) -> None:
     """Record several changes in order, each with the columns of a pending entry."""
     if entries:
-        session.execute(insert(PENDING), entries)
+        # Who writes an entry may not be one who reads it, so nothing is asked back (`inline`).
+        session.execute(insert(PENDING).inline(), entries)
 
 
 def read(

@@ -1,20 +1,32 @@
 """Two exporters, each with one of everything that can belong to one, made through the doors."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from fastapi import FastAPI
 from sqlalchemy import text
+from starlette.testclient import TestClient
 
-from app.access.rules import Role
-from app.database import Sessions
+from app.access import service as access
+from app.access.rules import Actor, Role
+from app.cli.postgres import Postgres
+from app.database import Sessions, connect, sessions_of
+from app.journal.notes import Signer
+from app.journal.sequencer import Sequencer
+from app.main import create_app
 from app.settings import Settings
-from tests.conftest import Clock, Door, OpenDoor
+from tests.conftest import Clock, Door, fresh_database, settings_for
 from tests.doors.filings import attestation, ndjson, reading, send, stating
 from tests.doors.test_custody import event as custody_event
 from tests.doors.test_deliveries import delivery
 from tests.doors.test_documents import document
+from tests.doors.test_plans import body as plan_of
 from tests.doors.test_screenings import screening
 from tests.doors.test_transfers import transfer
 from tests.epcis.events import document as captured
@@ -49,12 +61,20 @@ class Holding:
 
 @dataclass
 class Estate:
-    """Both, and the people of the authority."""
+    """Both, the people of the authority, and the service they use."""
 
     mine: Holding
     theirs: Holding
     staff: dict[Role, Door]
+    app: FastAPI
     settings: Settings
+    jobs: Sessions
+    owners: Sessions
+    time: Clock
+
+    def door(self, role: Role, party: str | None = None) -> Door:
+        """Open a further door."""
+        return _door(self.app, self.mine.door.client, self.jobs, self.time, role, party)
 
 
 def said(answer: Any) -> dict[str, Any]:
@@ -64,15 +84,60 @@ def said(answer: Any) -> dict[str, Any]:
     return told
 
 
-def build(door: OpenDoor, sessions: Sessions, time: Clock) -> Estate:
-    """Make the two of them on the first of June."""
+@contextmanager
+def standing(postgres: Postgres, folder: Path) -> Iterator[Estate]:
+    """Build the two in a database of their own, which several tests may look at."""
+    with fresh_database(postgres) as url:
+        settings = settings_for(url, data_dir=folder)
+        engines = [connect(settings), connect(settings, None)]
+        jobs, owners = map(sessions_of, engines)
+        time = Clock()
+        app = create_app(settings, time)
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield _build(app, client, settings, jobs, owners, time)
+        for engine in engines:
+            engine.dispose()
+
+
+def _build(
+    app: FastAPI,
+    client: TestClient,
+    settings: Settings,
+    jobs: Sessions,
+    owners: Sessions,
+    time: Clock,
+) -> Estate:
+    """Make both on the first of June."""
     time.now = START
-    staff: dict[Role, Door] = {role: door(role) for role in Role if role is not Role.EXPORTER}
+    doors = partial(_door, app, client, jobs, time)
+    staff: dict[Role, Door] = {role: doors(role) for role in Role if role is not Role.EXPORTER}
     mine, theirs = (
-        _holding(party, door(Role.EXPORTER, party), staff, sessions, time) for party in EXPORTERS
+        _holding(party, doors(Role.EXPORTER, party), staff, jobs, time) for party in EXPORTERS
     )
-    app: Any = staff[Role.AUDITOR].client.app
-    return Estate(mine, theirs, staff, app.state.settings)
+    with closing(Sequencer(connect(settings), lambda _: Signer.make("walls.example/log"))) as one:
+        while one.tick():
+            pass
+    for held in (mine, theirs):
+        entries = held.door.get("/v1/journal").json()["items"]
+        held.things["/v1/journal/{seq}"] = {"seq": str(entries[0]["seq"])}
+    plan = said(staff[Role.SUPERVISOR].post("/v1/audit-plans", plan_of()))
+    mine.things["/v1/audit-plans/{id}"] = {"id": plan["id"]}
+    return Estate(mine, theirs, staff, app, settings, jobs, owners, time)
+
+
+def _door(
+    app: FastAPI,
+    client: TestClient,
+    jobs: Sessions,
+    time: Clock,
+    role: Role,
+    party: str | None = None,
+) -> Door:
+    with jobs() as session:
+        key, token = access.issue(session, role, party=party, label="walls", now=time())
+        session.commit()
+    app.state.keyring.forget()
+    return Door(client, token, Actor(key.id, role, party))
 
 
 def _holding(
@@ -102,6 +167,9 @@ def _holding(
     with sessions() as session:
         id = session.scalar(text("SELECT id FROM licenses WHERE number = :n"), {"n": number})
     held = Holding(party, number, id, own)
+    held.things["/v1/parties/{reference}"] = {"reference": party}
+    held.things["/v1/condition-types/{kind}"] = {"kind": "gallery_cap"}
+    held.things["/log/tile/entries/{place:path}"] = {"place:path": "000"}
     _filed(held, serial, time.now)
     _asked_for(held, staff, serial, time.now)
     beat(sessions, time.now)

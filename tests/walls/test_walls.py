@@ -1,7 +1,6 @@
 """The third wall by itself: what PostgreSQL shows and refuses, whatever the service asks of it."""
 
 from collections.abc import Iterator
-from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
@@ -9,14 +8,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from app import walls
-from app.access.rules import Role
+from app.cli.postgres import Postgres
 from app.database import Sessions, connect, sessions_of
 from app.models import Base
-from app.settings import Settings
 from app.walls import DOOR, Asker, Part
-from tests.conftest import Clock, Door, OpenDoor
-from tests.journeys.telling import beat
-from tests.walls.estate import Estate, build
+from tests.walls.estate import Estate, standing
 
 OPEN = {
     "journal_head",  # how far the journal has come
@@ -25,21 +21,28 @@ OPEN = {
     "journal_checkpoints",
     "journal_cosignatures",  # the log is published
 }
+MINE = Asker("exporter", "NORDLICHT", "party:NORDLICHT", "exporter:a")
 NOBODYS = Asker("exporter", "NOBODY", "party:NOBODY", "exporter:nobody")
 
 
-@pytest.fixture
-def estate(door: OpenDoor, sessions: Sessions, time: Clock) -> Estate:
-    """Two exporters with everything that can belong to one."""
-    return build(door, sessions, time)
+@pytest.fixture(scope="module")
+def estate(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    """Two exporters with everything that can belong to one; nothing here changes them."""
+    with standing(postgres, tmp_path_factory.mktemp("walls")) as estate:
+        yield estate
 
 
-@pytest.fixture
-def api(settings: Settings) -> Iterator[Sessions]:
+@pytest.fixture(scope="module")
+def api(estate: Estate) -> Iterator[Sessions]:
     """The database as the API has it."""
-    engine = connect(settings, Part.API)
+    engine = connect(estate.settings, Part.API)
     yield sessions_of(engine)
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def owners(estate: Estate) -> Sessions:
+    return estate.owners
 
 
 def _tables() -> list[str]:
@@ -78,12 +81,10 @@ def test_who_does_not_say_who_asks_sees_nothing_at_all(estate: Estate, api: Sess
         assert {table for table in _tables() if _count(session, table)} == set()
 
 
-def test_each_exporter_sees_its_own_and_the_authority_both(
-    estate: Estate, api: Sessions, sessions: Sessions
-) -> None:
+def test_each_exporter_sees_its_own_and_the_authority_both(estate: Estate, api: Sessions) -> None:
     seen: dict[str, dict[str, int]] = {}
     askers = {
-        "mine": Asker("exporter", "NORDLICHT", "party:NORDLICHT", "exporter:a"),
+        "mine": MINE,
         "theirs": Asker("exporter", "SUEDLICHT", "party:SUEDLICHT", "exporter:b"),
         "nobodys": NOBODYS,
         "officer": Asker("licensing_officer", None, "key:c", "licensing_officer:c"),
@@ -91,7 +92,7 @@ def test_each_exporter_sees_its_own_and_the_authority_both(
     for name, asker in askers.items():
         with api(info=walls.of(asker)) as session:
             seen[name] = {table: _count(session, table) for table in _tables()}
-    with sessions() as session:
+    with estate.jobs() as session:
         there = {table: _count(session, table) for table in _tables()}
     owned = {
         table
@@ -237,56 +238,44 @@ def test_the_database_asks_for_a_second_person(what: str, estate: Estate, owners
 
 
 def test_what_no_party_may_know_is_hidden_from_it_by_the_database_too(
-    estate: Estate, api: Sessions, owners: Sessions
+    estate: Estate, owners: Sessions
 ) -> None:
+    told = []
     with owners() as session:
         session.execute(text("UPDATE deviations SET exporter = ''"))
-        session.commit()
-    mine = Asker("exporter", "NORDLICHT", "party:NORDLICHT", "exporter:a")
-    with api(info=walls.of(mine)) as session:
-        assert (_count(session, "deviations"), _count(session, "occurrences")) == (0, 0)
+        session.execute(text("SET LOCAL ROLE endwatch_api"))
+        walls.become(session, MINE)
+        told.append((_count(session, "deviations"), _count(session, "occurrences")))
         walls.judge(session)
-        assert _count(session, "deviations") > 0
+        told.append(_count(session, "deviations"))
+    assert told[0] == (0, 0)
+    assert told[1] > 0
     assert estate.mine
 
 
-def test_a_transaction_that_judges_is_alone_in_it(estate: Estate, api: Sessions) -> None:
-    """What is said for one transaction does not stay with the connection."""
-    mine = Asker("exporter", "NORDLICHT", "party:NORDLICHT", "exporter:a")
-    with api(info=walls.of(mine)) as session:
+def test_what_is_said_for_one_transaction_does_not_stay_with_the_connection(
+    estate: Estate, api: Sessions
+) -> None:
+    query = text("SELECT current_setting('app.role', true)")
+    with api(info=walls.of(MINE)) as session:
         walls.judge(session)
+        assert session.scalar(query) == "judge"
         session.commit()
-        assert session.scalar(text("SELECT current_setting('app.role', true)")) == "exporter"
+        assert session.scalar(query) == "exporter"
     with api() as session:
-        assert session.scalar(text("SELECT current_setting('app.role', true)")) in {None, ""}
+        assert session.scalar(query) in {None, ""}
     assert estate.mine
 
 
 def test_a_party_that_changes_standing_is_noted_on_licenses_of_other_exporters(
-    estate: Estate, sessions: Sessions, time: Clock, exporter: Door
+    estate: Estate, owners: Sessions
 ) -> None:
     """The one thing that an exporter's filing may touch beyond its own: by a function, no more."""
-    with sessions() as session:
+    with owners() as session:
         session.execute(text("UPDATE licenses SET attend_from = NULL"))
-        session.commit()
-    asker = Asker("judge", "NORDLICHT", "party:NORDLICHT", "exporter:a")
-    api = sessions_of(connect_api(estate.settings))
-    with api(info=walls.of(asker)) as session:
-        session.execute(text("SELECT attend_all_of('KE-BCA', :now)"), {"now": time()})
-        session.commit()
-    with sessions() as session:
+        session.execute(text("SET LOCAL ROLE endwatch_api"))
+        walls.become(session, MINE)
+        session.execute(text("SELECT attend_all_of('KE-BCA', :now)"), {"now": estate.time()})
+        session.execute(text("RESET ROLE"))
         waiting = session.scalars(text("SELECT number FROM licenses WHERE attend_from IS NOT NULL"))
         assert set(waiting) == {estate.mine.number, estate.theirs.number}
-    beat(sessions, time())
-    assert exporter.get(f"/v1/licenses/{estate.mine.number}").status_code == 200
-
-
-def connect_api(settings: Settings) -> Engine:
-    return connect(settings, Part.API)
-
-
-def test_the_id_of_a_row_does_not_open_it(estate: Estate, door: OpenDoor) -> None:
-    theirs = door(Role.EXPORTER, "SUEDLICHT")
-    for id in estate.mine.deviations:
-        assert isinstance(id, UUID)
-        assert theirs.get(f"/v1/deviations/{id}").status_code == 404
