@@ -240,16 +240,16 @@ def test_the_database_asks_for_a_second_person(what: str, estate: Estate, owners
 def test_what_no_party_may_know_is_hidden_from_it_by_the_database_too(
     estate: Estate, owners: Sessions
 ) -> None:
-    told = []
+    told: list[tuple[int, int]] = []
     with owners() as session:
         session.execute(text("UPDATE deviations SET exporter = ''"))
         session.execute(text("SET LOCAL ROLE endwatch_api"))
         walls.become(session, MINE)
         told.append((_count(session, "deviations"), _count(session, "occurrences")))
         walls.judge(session)
-        told.append(_count(session, "deviations"))
+        told.append((_count(session, "deviations"), _count(session, "occurrences")))
     assert told[0] == (0, 0)
-    assert told[1] > 0
+    assert min(told[1]) > 0
     assert estate.mine
 
 
