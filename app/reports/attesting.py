@@ -68,9 +68,10 @@ def signer_of(seal: Seal, signers: Sequence[Signer]) -> Signer | None:
     for one in signers:
         if seal.fingerprint == one.fingerprint or seal.key == one.key:
             return one
-    if seal.trusted:
-        return next((one for one in signers if one.names == seal.names), None)
-    return None
+    if not seal.trusted:
+        return None
+    same = [one for one in signers if one.names == seal.names]
+    return min(same, key=lambda one: one.revoked_at is not None, default=None)
 
 
 def weigh(
@@ -122,7 +123,7 @@ def _moment(seal: Seal, now: datetime) -> datetime:
 def _in_time(seal: Seal, signer: Signer | None, now: datetime) -> Part:
     moment = _moment(seal, now)
     until = seal.valid_until
-    if signer is not None and signer.fingerprint in {None, seal.fingerprint}:
+    if signer is not None and (seal.fingerprint == signer.fingerprint or seal.key == signer.key):
         until = min(until, signer.valid_until)
     if seal.valid_from <= moment < until:
         return True, f"the certificate was valid at {moment.isoformat()}"
