@@ -40,7 +40,8 @@ class Seal:
 
     `intact`: the signed bytes are as they were signed, by the key of the certificate. `covers`:
     `file`, `file_but_proofs` (only time stamps and proofs of validity follow) or `less`. `trusted`:
-    the certificate leads to a root. `fingerprint`, `key` and `names` (issuer and subject) are SHA-256
+    the certificate leads to a root. `revocation_embedded`: what is embedded shows that it was not
+    revoked, `revoked` that it was. `fingerprint`, `key` and `names` (issuer and subject) are SHA-256
     in hex, of DER. `digests`: what the properties of the document named when it was signed.
     """
 

@@ -173,11 +173,11 @@ def _revocation(seal: Seal) -> Iterator[Part]:
     if seal.revoked:
         return
     if seal.revocation_embedded:
-        yield True, "what is embedded of revocations was looked at, and nobody was asked beside"
+        yield True, "what is embedded of its issuer says that the certificate was not revoked"
     else:
         yield (
             False,
-            "whether its issuer has revoked the certificate: nothing is embedded, nobody was asked",
+            "whether its issuer has revoked the certificate: nothing embedded says, nobody was asked",
         )
 
 

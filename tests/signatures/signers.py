@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import rfc8785
+from asn1crypto import crl as asn1_crl
 from asn1crypto import keys as asn1_keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -16,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers, timestamps
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 from reportlab.pdfgen import canvas
 
@@ -228,4 +230,30 @@ def renamed(pdf: bytes, subject: str) -> bytes:
 def _written(writer: Any) -> bytes:
     out = io.BytesIO()
     writer.write(out)
+    return out.getvalue()
+
+
+def with_proofs(pdf: bytes, root: Authority, *revoked: x509.Certificate) -> bytes:
+    """A signed PDF to which its issuer's list of revoked certificates was added, as PAdES-LT does."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(root.certificate.subject)
+        .last_update(root.now - DAY / 2)
+        .next_update(root.now + 30 * DAY)
+    )
+    for one in revoked:
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder()
+            .serial_number(one.serial_number)
+            .revocation_date(root.now - DAY / 2)
+            .build()
+        )
+    crl = builder.sign(root.key, hashes.SHA256())
+    out = io.BytesIO(pdf)
+    DocumentSecurityStore.add_dss(
+        out,
+        sig_contents=None,
+        certs=[asn1_x509.Certificate.load(root.certificate.public_bytes(DER))],
+        crls=[asn1_crl.CertificateList.load(crl.public_bytes(DER))],
+    )
     return out.getvalue()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from pikepdf import ObjectStreamMode
 from sqlalchemy import text
 
 from app.access.rules import Role
@@ -34,6 +35,7 @@ from tests.signatures.signers import (
     sealed,
     stamper,
     turned,
+    with_proofs,
 )
 
 STORED = ("reports", "statements", "report_signatures")
@@ -251,16 +253,57 @@ def test_a_pdf_that_was_changed_after_signing_is_refused(
     certificate = root.issue("Erika", key)
     registered(exporter, key, certificate=pem(certificate))
     whole = sealed(named, key, certificate)
-    old = sealed(letter("Report of last year"), key, certificate)
-    for pdf in (
-        _altered(whole),
-        turned(whole),
-        renamed(old, digest_of(canonical(body))),
-    ):
+    for pdf in (_altered(whole), turned(whole), turned(with_proofs(whole, root))):
         told = problem(file(pdf), 422, "pdf-signature-broken")
         assert told["pointer"] == "/signature/pdf"
     assert rows(sessions, *STORED) == dict.fromkeys(STORED, 0)
     assert signature(file(whole))["grade"] == "D"
+
+
+def test_properties_that_were_changed_after_signing_name_nothing(
+    exporter: Door, root: Authority, file: File, body: dict[str, Any]
+) -> None:
+    key = made("ES256")
+    certificate = root.issue("Erika", key)
+    registered(exporter, key, certificate=pem(certificate))
+    old = sealed(letter("Report of last year"), key, certificate)
+    forged = renamed(old, f"Report {digest_of(canonical(body))}")
+    unsigned(file(forged), "speaks of this report")
+
+
+def test_revocations_that_are_embedded_are_looked_at(
+    exporter: Door, root: Authority, named: bytes, file: File, body: dict[str, Any]
+) -> None:
+    key = made("ES256")
+    certificate = root.issue("Erika", key)
+    registered(exporter, key, certificate=pem(certificate))
+    whole = sealed(named, key, certificate, root.certificate)
+    good_one = with_proofs(whole, root, root.issue("Somebody", key))
+    revoked = with_proofs(whole, root, certificate)
+    answer = exporter.post(
+        "/v1/reports/preflight", body | {"signature": {"pdf": accepted(exporter, revoked)}}
+    )
+    assert answer.status_code == 200, answer.text
+    told = answer.json()["signature"]
+    assert told["grade"] == "E"
+    assert says(told["not_verified"], "says it was revoked")
+    told = signature(file(good_one))
+    assert told["grade"] == "D"
+    assert says(told["verified"], "was not revoked")
+
+
+def test_a_pdf_of_packed_objects_is_read_as_well(
+    exporter: Door, root: Authority, named: bytes, file: File
+) -> None:
+    """As most programs write it since PDF 1.5: cross references and objects in streams."""
+    key = made("Ed25519")
+    certificate = root.issue("Erika", key)
+    registered(exporter, key, certificate=pem(certificate))
+    packed = good.saved_again(named, object_stream_mode=ObjectStreamMode.generate)
+    assert b"/ObjStm" in packed
+    whole = sealed(packed, key, certificate, md_algorithm="sha512")
+    told = signature(file(with_proofs(whole, root)))
+    assert (told["grade"], "Erika" in told["signer"]) == ("D", True)
 
 
 def test_a_second_signature_covers_the_first(

@@ -29,14 +29,34 @@ from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
+from pyhanko_certvalidator.policy_decl import (
+    CertRevTrustPolicy,
+    RevocationCheckingPolicy,
+    RevocationCheckingRule,
+)
 
 from app.evidence.examiner.main import NEEDED_LATER, close_in, limit
 
 MOST_SEALS = 20
 MOST_DIGESTS = 20
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NEEDED_TO_SEAL = (
+    "cryptography.hazmat.backends.openssl.backend",
+    "gzip",
+    "lxml.etree",
+    "pyhanko.pdf_utils.filters",
+    "pyhanko.pdf_utils.metadata.xmp_xml",
+    "pyhanko.sign.diff_analysis",
+)
+"""Modules that these libraries would otherwise open when they are first used."""
 SIGNS = KeyUsageConstraints(
     key_usage={"non_repudiation", "digital_signature"}, match_all_key_usages=False
+)
+IF_THERE = RevocationCheckingPolicy(
+    RevocationCheckingRule.CHECK_IF_DECLARED_SOFT, RevocationCheckingRule.CHECK_IF_DECLARED_SOFT
+)
+NEEDED = RevocationCheckingPolicy(
+    RevocationCheckingRule.CRL_OR_OCSP_REQUIRED, RevocationCheckingRule.CHECK_IF_DECLARED_SOFT
 )
 INFO = ("/Title", "/Subject", "/Keywords")
 
@@ -48,7 +68,7 @@ def main() -> None:
     question = json.loads(incoming.read(int.from_bytes(incoming.read(4), "big")))
     data = incoming.read()
     logging.disable(logging.CRITICAL)
-    for name in (*NEEDED_LATER, "cryptography.hazmat.backends.openssl.backend"):
+    for name in (*NEEDED_LATER, *NEEDED_TO_SEAL):
         importlib.import_module(name)
     loop = asyncio.new_event_loop()  # it takes file descriptors, so it is made before none are left
     close_in()
@@ -86,9 +106,15 @@ async def _chain(data: bytes, question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _context(
-    question: dict[str, Any], moment: datetime, dss: DocumentSecurityStore | None = None
+    question: dict[str, Any],
+    moment: datetime,
+    dss: DocumentSecurityStore | None = None,
+    policy: RevocationCheckingPolicy = IF_THERE,
 ) -> ValidationContext:
-    """Say whom to believe, at which time; nothing is fetched."""
+    """Say whom to believe, at which time; nothing is fetched.
+
+    Lists of revocations from after that time count too: proofs are embedded later than is signed.
+    """
     return ValidationContext(
         trust_roots=_loaded(question["roots"]),
         other_certs=list(dss.load_certs()) if dss else [],
@@ -96,7 +122,8 @@ def _context(
         allow_fetching=False,
         crls=list(_streams(dss.crls)) if dss else [],
         ocsps=list(_streams(dss.ocsps)) if dss else [],
-        revocation_mode="soft-fail",
+        revinfo_policy=CertRevTrustPolicy(policy),
+        retroactive_revinfo=True,
     )
 
 
@@ -125,8 +152,10 @@ async def _seal(
     status = await _checked(one, dss, question, now)
     stamp = status.timestamp_validity
     stamped = stamp is not None and stamp.intact and stamp.valid and stamp.trusted
-    if stamp is not None and stamped:
-        status = await _checked(one, dss, question, stamp.timestamp, retroactive=now)
+    moment = stamp.timestamp if stamp is not None and stamped else now
+    if moment != now:
+        status = await _checked(one, dss, question, moment, stamped_by=now)
+    revoked, known = await _revocation(one, dss, question, moment)
     certificate = status.signing_cert
     start, length = one.byte_range[2], one.byte_range[1] + 2 * len(one.pkcs7_content) + 2
     return _certified(certificate) | {
@@ -135,8 +164,8 @@ async def _seal(
         "covers": _covers(status) if start == length else "less",
         "trusted": bool(status.trusted),
         "why": None if status.trusted else _why(status),
-        "revoked": status.revocation_details is not None,
-        "revocation_embedded": bool(dss and (dss.crls or dss.ocsps)),
+        "revoked": revoked or status.revocation_details is not None,
+        "revocation_embedded": known,
         "claimed_at": _text(status.signer_reported_dt),
         "stamped_at": _text(stamp.timestamp) if stamp else None,
         "stamp_trusted": bool(stamped),
@@ -150,14 +179,34 @@ async def _checked(
     dss: DocumentSecurityStore | None,
     question: dict[str, Any],
     moment: datetime,
-    retroactive: datetime | None = None,
+    *,
+    stamped_by: datetime | None = None,
+    policy: RevocationCheckingPolicy = IF_THERE,
 ) -> PdfSignatureStatus:
+    """Check a signature as of a moment, and the time stamp on it as of another."""
     return await async_validate_pdf_signature(
         one,
-        signer_validation_context=_context(question, moment, dss),
-        ts_validation_context=_context(question, retroactive or moment, dss),
+        signer_validation_context=_context(question, moment, dss, policy),
+        ts_validation_context=_context(question, stamped_by or moment, dss),
         key_usage_settings=SIGNS,
     )
+
+
+async def _revocation(
+    one: EmbeddedPdfSignature,
+    dss: DocumentSecurityStore | None,
+    question: dict[str, Any],
+    moment: datetime,
+) -> tuple[bool, bool]:
+    """Say whether what is embedded tells that the certificate was revoked, or that it was not.
+
+    Whether certificates announce such lists is no matter; what is embedded about this one counts.
+    """
+    if dss is None or not (dss.crls or dss.ocsps):
+        return False, False
+    now = datetime.fromisoformat(question["now"])
+    status = await _checked(one, dss, question, moment, stamped_by=now, policy=NEEDED)
+    return status.revocation_details is not None, bool(status.trusted)
 
 
 def _certified(certificate: x509.Certificate) -> dict[str, Any]:
