@@ -38,7 +38,6 @@ from app.evidence import arrivals
 from app.evidence.room import room_of
 from app.evidence.router import Uploads
 from app.evidence.router import router as evidence
-from app.evidence.seals import roots_of
 from app.journal.log_router import router as sealed_log
 from app.journal.router import router as journal
 from app.journal.watch import Watch
@@ -57,7 +56,7 @@ from app.reports.documents import router as documents
 from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
 from app.reports.schemas import ReadingIn
-from app.reports.signatures import Desk
+from app.reports.signatures import desk_of
 from app.reports.signing_key_router import router as signing_keys
 from app.screening.router import router as screening
 from app.settings import Settings
@@ -182,7 +181,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.sessions = sessions_of(engine)
     app.state.keyring = Keyring(app.state.sessions)
     app.state.room = room_of(settings)
-    app.state.desk = Desk(app.state.room, roots_of(settings.signature_roots))
+    app.state.desk = desk_of(settings, app.state.room)
     app.state.uploads = Uploads(settings)
     app.state.watch = Watch(_conninfo(settings), app.state.keyring.forget)
     for router in ROUTERS:

@@ -225,14 +225,14 @@ def payload_of(raw: bytes) -> bytes:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BodyAmbiguous(
-            f"{twice[:60]!r} stands twice in one object; readers differ in which they take.",
-            pointer=POINTER,
-        )
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise BodyAmbiguous(
+                f"{name[:60]!r} stands twice in one object; readers differ in which they take.",
+                pointer=POINTER,
+            )
+        members[name] = value
     return members
 
 

@@ -4,10 +4,12 @@ Three kinds: a detached JWS of the canonical body, a PDF that was signed electro
 a signed paper. The first holds, or the report is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from threading import BoundedSemaphore
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -30,6 +32,7 @@ from app.reports import attesting
 from app.reports.attesting import Signer, Weighed
 from app.reports.models import ReportSignature
 from app.reports.schemas import ReportIn, SignatureOut, SignedPaperIn
+from app.settings import Settings
 from monitors import Grade
 
 
@@ -70,10 +73,32 @@ REFUSALS = (
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What verifying takes beside the database: the files, and whom to trust."""
+    """What verifying takes beside the database: the files, whom to trust, and some examiners.
+
+    Each examiner keeps a thread of the API waiting, so there are fewer of them than threads.
+    """
 
     room: Room
     roots: Sequence[str]
+    examiners: BoundedSemaphore
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take an examiner, or refuse at once. Raises SealsNotExamined."""
+        if not self.examiners.acquire(blocking=False):
+            raise seals.SealsNotExamined(
+                "As many signatures are being read as can be at once. Send it again shortly."
+            )
+        try:
+            yield
+        finally:
+            self.examiners.release()
+
+
+def desk_of(settings: Settings, room: Room) -> Desk:
+    """Furnish the desk. Raises RootsUnreadable."""
+    many = max(1, min(settings.evidence_examiners, settings.threads - 1))
+    return Desk(room, seals.roots_of(settings.signature_roots), BoundedSemaphore(many))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +203,10 @@ def _weighed(
     pointer = f"{detached.POINTER}/pdf"
     content = evidence.opened(desk.room, file, 0, file.size, now)
     try:
-        found = seals.seals_of(content, roots=desk.roots, seconds=desk.room.answer_seconds, now=now)
+        with desk.turn():
+            found = seals.seals_of(
+                content, roots=desk.roots, seconds=desk.room.answer_seconds, now=now
+            )
     except SealsUnreadable as error:
         raise PdfSignatureBroken(f"{file.digest}: {error}", pointer=pointer) from error
     if not found:

@@ -1,5 +1,6 @@
 """Signing keys over HTTP: registered by who holds them, listed, revoked when they are lost."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -143,10 +144,15 @@ def _register(
         valid_until=key.valid_until,
         proof=key.proof,
     )
-    seconds = desk.room.answer_seconds
-    made = signing_keys.register(
-        session, offered, roots=desk.roots, seconds=seconds, actor=signer, now=now
-    )
+    with desk.turn() if certificate and desk.roots else nullcontext():
+        made = signing_keys.register(
+            session,
+            offered,
+            roots=desk.roots,
+            seconds=desk.room.answer_seconds,
+            actor=signer,
+            now=now,
+        )
     return _shown((made, None))
 
 

@@ -414,6 +414,23 @@ def test_an_examination_that_takes_too_long_is_broken_off() -> None:
         seals.seals_of(slowly(), roots=[], seconds=0.3, now=Authority().now)
 
 
+def test_no_more_files_are_read_at_once_than_threads_can_be_spared_for(
+    exporter: Door, root: Authority, named: bytes, file: File, app: FastAPI
+) -> None:
+    key = made("ES256")
+    certificate = root.issue("Erika", key)
+    body = offer(key, certificate=pem(certificate))
+    while app.state.desk.examiners.acquire(blocking=False):
+        pass
+    busy = file(sealed(named, key, certificate))
+    problem(busy, 503, "seals-not-examined")
+    assert busy.headers["Retry-After"]
+    problem(exporter.post("/v1/signing-keys", body), 503, "seals-not-examined")
+    app.state.desk.examiners.release()
+    assert exporter.post("/v1/signing-keys", body).status_code == 201
+    assert file(sealed(named, key, certificate)).status_code == 201
+
+
 def test_roots_are_a_file_or_a_folder(tmp_path: Path) -> None:
     one, two = Authority("One"), Authority("Two")
     both = tmp_path / "both.pem"

@@ -297,6 +297,10 @@ def test_the_canonical_form_is_that_of_the_standard(sent: str) -> None:
         b'\xef\xbb\xbf{"a":1}',
         b"[1]",
         b"[" * 100_000,
+        pytest.param(
+            b"{" + b"".join(b'"%d":1,' % number for number in range(60_000)) + b'"59999":1}',
+            id="very many members",
+        ),
         b"",
     ],
 )
