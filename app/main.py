@@ -57,6 +57,8 @@ from app.reports.documents import router as documents
 from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
 from app.reports.schemas import ReadingIn
+from app.reports.signatures import desk_of
+from app.reports.signing_key_router import router as signing_keys
 from app.screening.router import router as screening
 from app.settings import Settings
 from app.shipments.epcis_router import router as epcis
@@ -81,6 +83,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     screening,
     preflight,
     reports,
+    signing_keys,
     audits,
     audit_reviews,
     audit_samples,
@@ -180,6 +183,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.sessions = sessions_of(engine)
     app.state.keyring = Keyring(app.state.sessions)
     app.state.room = room_of(settings)
+    app.state.desk = desk_of(settings, app.state.room)
     app.state.uploads = Uploads(settings)
     app.state.watch = Watch(_conninfo(settings), app.state.keyring.forget)
     for router in ROUTERS:

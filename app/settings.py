@@ -77,6 +77,11 @@ class Settings(BaseSettings):
     clamav: str | None = Field(
         default=None, description="ClamAV daemon that looks at every file: socket path or host:port"
     )
+    signature_roots: Path | None = Field(
+        default=None,
+        description="Certificates (PEM file, or a folder of them) trusted to vouch for signers; none: "
+        "nobody is asked who vouches",
+    )
     partitions_ahead_months: int = Field(
         default=3, ge=1, le=24, description="Months of readings to prepare tables for"
     )

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from app.access.rules import Role
+from app.cli.algorithms import Algorithm
 from app.cli.kinds import Kind
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ journal = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(journal, name="journal")
+
+signing_key = typer.Typer(
+    help="Make a key to sign reports with, or print what registers one. Offline.",
+    rich_markup_mode=None,
+)
+app.add_typer(signing_key, name="signing-key")
 
 Party = Annotated[str | None, typer.Option(metavar="REF", help="Reference of the exporter")]
 Parent = Annotated[int | None, typer.Option(hidden=True)]
@@ -351,6 +358,41 @@ def verify_(
 
 
 @app.command()
+def sign(
+    *,
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="The report, as JSON")],
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your private key, in PEM")
+    ] = None,
+    fill: Annotated[
+        bool, typer.Option("--fill", help="Print the report with its signature filled in")
+    ] = False,
+    timeless: Annotated[
+        bool, typer.Option("--timeless", help="Do not say in the signature when it was made")
+    ] = False,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Print the SHA-256 that a signed PDF must name")
+    ] = False,
+    canonical: Annotated[
+        bool, typer.Option("--canonical", help="Print the canonical body, to sign by other means")
+    ] = False,
+) -> int:
+    """Print the signature of a report: a detached JWS of its canonical body. Offline.
+
+    A member `signature` of the report is left out. Anything changed afterwards makes the signature
+    wrong, except for white space and the order of members.
+    """
+    from app import clock
+    from app.cli import signing
+
+    if digest + canonical + (key is not None) != 1:
+        raise typer.BadParameter("give one of --key, --digest and --canonical")
+    if key is not None:
+        return signing.sign(report, key, fill=fill, now=None if timeless else clock.now())
+    return signing.digest(report) if digest else signing.canonical(report)
+
+
+@app.command()
 def samples(folder: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> int:
     """Copy the sample files into a folder, to look at and to try."""
     from app.cli import samples as shipped
@@ -418,6 +460,43 @@ def rotate_evidence() -> int:
     from app.cli import evidence_keys
 
     return evidence_keys.rotate(_settings(), now=clock.now())
+
+
+Exporter = Annotated[str, typer.Option(metavar="REF", help="Reference of your party")]
+Label = Annotated[str | None, typer.Option(help="What the key is for, or who holds it")]
+
+
+@signing_key.command("new")
+def new_signing_key(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key is written")],
+    party: Exporter,
+    algorithm: Annotated[Algorithm, typer.Option(help="What it signs with")] = Algorithm.ED25519,
+    label: Label = None,
+) -> int:
+    """Make a signing key, and print the body for POST /v1/signing-keys.
+
+    The private key is written to a new file that only its owner can read, and goes nowhere else.
+    """
+    from app.cli import signing
+
+    return signing.new(file, algorithm, party, label)
+
+
+@signing_key.command("registration")
+def print_registration(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Your private key, in PEM")],
+    party: Exporter,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its certificate and those above it, in PEM")
+    ] = None,
+    label: Label = None,
+) -> int:
+    """Print the body for POST /v1/signing-keys of a key that is there already."""
+    from app.cli import signing
+
+    return signing.register(file, party, label, certificate)
 
 
 @sample.command("size")

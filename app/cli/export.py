@@ -39,6 +39,8 @@ _TABLES = {
     " FROM deviations",
     "licenses": "SELECT number AS name, state FROM licenses",
     "reports": "SELECT id::text AS name, 'sha256:' || encode(digest, 'hex') AS digest FROM reports",
+    "signatures": "SELECT report_id::text AS name, kind, digest, coalesce(signature, file) AS signature"
+    " FROM report_signatures",
     "batches": "SELECT b.id::text AS name, 'sha256:' || encode(root, 'hex') AS root,"
     " (SELECT count(*) FROM readings r WHERE r.batch_id = b.id) AS readings FROM reading_batches b",
     "shipments": "SELECT l.number || '/' || s.reference AS name, s.sent::text AS sent"

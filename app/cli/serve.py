@@ -22,6 +22,7 @@ from app.cli.greeting import Greeting
 from app.cli.migrations import migrate
 from app.cli.postgres import Postgres
 from app.cli.troubles import CannotListen, TooManyConnections
+from app.evidence.seals import roots_of
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -71,7 +72,8 @@ class Orders:
 def run(
     settings: Settings, *, host: str, port: int, scheduler: bool, samples: bool, workers: int
 ) -> int:
-    """Serve until told to stop; 0 when it stopped in order."""
+    """Serve until told to stop; 0 when it stopped in order. Raises RootsUnreadable, and others."""
+    roots_of(settings.signature_roots)  # every process reads them; here a mistake is told in a line
     orders = Orders()
     with ExitStack() as stack:
         try:

@@ -10,6 +10,7 @@ from app.cli.postgres import PostgresTrouble
 from app.cli.tables import FileTrouble
 from app.database import trouble_of
 from app.errors import Invalid, Trouble
+from app.evidence.seals import RootsUnreadable
 
 FAILED = 1
 USAGE = 2
@@ -38,7 +39,7 @@ def told(error: Exception) -> str:
 
 def _told(error: Exception) -> str:  # noqa: PLR0911 a table of meanings
     match error:
-        case PostgresTrouble() | FileTrouble() | CannotListen() | WrongUse():
+        case PostgresTrouble() | FileTrouble() | CannotListen() | WrongUse() | RootsUnreadable():
             return str(error)
         case Trouble():
             return error.detail or error.title()
@@ -76,5 +77,8 @@ def _of_database(error: DBAPIError) -> str:
 
 def code_of(error: Exception) -> int:
     """Give the exit code: 2 where the command or its settings were wrong, else 1."""
-    wrong = isinstance(error, ValidationError | WrongUse | ArgumentError | Invalid | FileTrouble)
+    wrong = isinstance(
+        error,
+        ValidationError | WrongUse | ArgumentError | Invalid | FileTrouble | RootsUnreadable,
+    )
     return USAGE if wrong else FAILED

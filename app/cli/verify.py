@@ -7,7 +7,8 @@ This one file needs Python 3.11 and the package `cryptography`, nothing else of 
     python verify.py https://HOST        a running service, by its public tiles
 
 Integrity: every entry hashes to the tree, the tree to every signed checkpoint, and to every checkpoint
-that was ever seen (`--state`). Projection, of an export: the tables in it equal what the entries add up
+that was ever seen (`--state`). Signatures, of an export: every report that its exporter signed was signed
+by a key registered before, and says what was signed. Projection, of an export: the tables in it equal what the entries add up
 to. Completeness, which judges history again, needs the product: `endwatch verify --completeness`.
 
 Exit code: 0 all is well, 1 something is not and the first bad entry is named, 2 not to be read.
@@ -26,11 +27,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 WELL, BAD, UNREADABLE = 0, 1, 2
 HEAD = b"endwatch journal export 1\n"
@@ -272,6 +278,122 @@ class Trust:
         return len(checkpoint.signers(self.witnesses))
 
 
+# Signatures on reports (RFC 7515, RFC 7518, RFC 7638, RFC 8037)
+
+
+class Signatures:
+    """Checks again every detached signature on a report, by the key that was registered for it."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.revoked: set[str] = set()
+        self.filed: tuple[str, dict[str, Any]] = ("", {})
+        self.faults: list[tuple[int, str]] = []
+        self.held = 0
+
+    def take(self, told: dict[str, Any], name: str, said: dict[str, Any]) -> None:
+        """Look at an entry that tells of keys, reports or signatures."""
+        match told["action"]:
+            case "signing_key.registered":
+                self.keys[name] = said
+            case "signing_key.revoked":
+                self.revoked.add(name)
+            case "report.filed":
+                self.filed = (name, said)
+            case "report.signed" if said["kind"] == "jws":
+                wrong = self._wrong(name, said, told["party"])
+                if wrong:
+                    self.faults.append((told["seq"], wrong))
+                self.held += not wrong
+
+    def _wrong(self, name: str, said: dict[str, Any], party: str) -> str | None:
+        """Say what is wrong with a signature, if anything is."""
+        payload, key = said["payload"].encode(), self.keys.get(said["key"])
+        if key is None or key["party"] != party or key["kid"] != said["kid"]:
+            return f"no key {said['kid']} was registered for {party} before it"
+        if said["key"] in self.revoked:
+            return f"key {said['kid']} was revoked before it"
+        if said["digest"] != f"sha256:{sha256(payload).hexdigest()}":
+            return "its digest is not that of what was signed"
+        if not _signed_by(key["jwk"], key["kid"], said["signature"], payload):
+            return f"the signature is not by key {said['kid']}"
+        if self.filed[0] != name or not _within(json.loads(payload), self.filed[1]):
+            return "what was signed is not what was filed"
+        return None
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _signed_by(jwk: dict[str, str], kid: str, signature: str, payload: bytes) -> bool:
+    """Check a detached JWS; the algorithm is that of the key."""
+    thumb = json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()
+    head, _, octets = signature.split(".")
+    header = json.loads(_unpadded(head))
+    if _unpadded(kid) != sha256(thumb).digest() or header["kid"] != kid:
+        return False
+    text = f"{head}.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}".encode()
+    try:
+        _check(jwk, header["alg"], _unpadded(octets), text)
+    except (InvalidSignature, ValueError, KeyError):
+        return False
+    return True
+
+
+def _check(jwk: dict[str, str], algorithm: str, signature: bytes, text: bytes) -> None:
+    """Raise InvalidSignature unless a key signed a text."""
+    parts: Sequence[str] = ("x", "y", "n", "e")
+    number = {name: int.from_bytes(_unpadded(jwk[name])) for name in parts if name in jwk}
+    match jwk["kty"], jwk.get("crv"), algorithm:
+        case "OKP", "Ed25519", "Ed25519" | "EdDSA":
+            Ed25519PublicKey.from_public_bytes(_unpadded(jwk["x"])).verify(signature, text)
+        case "EC", "P-256", "ES256":
+            _check_curve(number, ec.SECP256R1(), hashes.SHA256(), signature, text)
+        case "EC", "P-384", "ES384":
+            _check_curve(number, ec.SECP384R1(), hashes.SHA384(), signature, text)
+        case "RSA", None, "PS256":
+            salted = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+            numbers = rsa.RSAPublicNumbers(number["e"], number["n"])
+            numbers.public_key().verify(signature, text, salted, hashes.SHA256())
+        case _:
+            raise InvalidSignature
+
+
+def _check_curve(
+    number: dict[str, int], curve: Any, hash: Any, signature: bytes, text: bytes
+) -> None:
+    half = (curve.key_size + 7) // 8
+    if len(signature) != 2 * half:
+        raise InvalidSignature
+    pair = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
+    point = ec.EllipticCurvePublicNumbers(number["x"], number["y"], curve).public_key()
+    point.verify(encode_dss_signature(*pair), text, ec.ECDSA(hash))
+
+
+def _within(signed: Any, filed: Any) -> bool:
+    """Say whether everything that was signed stands in what was filed, in whatever words.
+
+    The service fills in what was left out, and writes times in UTC and amounts as text.
+    """
+    if isinstance(signed, dict) and isinstance(filed, dict):
+        return all(_within(value, filed.get(name)) for name, value in signed.items())
+    if isinstance(signed, list) and isinstance(filed, list):
+        return len(signed) == len(filed) and all(map(_within, signed, filed))
+    return bool(signed == filed or _plain(signed) == _plain(filed))
+
+
+def _plain(value: Any) -> Any:
+    """Give a time as an instant and a number in text as a number."""
+    text = str(value)
+    for read_as in (datetime.fromisoformat, Decimal):
+        try:
+            return read_as(text)
+        except (ValueError, ArithmeticError):
+            continue
+    return value
+
+
 # Projection: what the entries add up to
 
 
@@ -281,9 +403,18 @@ class Fold:
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Any]] = {
             name: {}
-            for name in ("alerts", "deviations", "licenses", "reports", "batches", "shipments")
+            for name in (
+                "alerts",
+                "deviations",
+                "licenses",
+                "reports",
+                "signatures",
+                "batches",
+                "shipments",
+            )
         }
         self.last: dict[tuple[str, str], int] = {}
+        self.signatures = Signatures()
 
     def take(self, entry: bytes, body: bytes) -> None:
         """Add an entry, if it tells of one of these tables."""
@@ -292,6 +423,7 @@ class Fold:
             return
         told, said = json.loads(entry), json.loads(body)
         kind, _, name = told["subject"].partition(":")
+        self.signatures.take(told, name, said)
         for table, row in _told(told["action"], kind, name, said, self.tables):
             self.tables[table][name] = row
             self.last[table, name] = told["seq"]
@@ -314,6 +446,8 @@ TELLING = (
     b"deviation.",
     b"license.",
     b"report.filed",
+    b"report.signed",
+    b"signing_key.",
     b"readings.filed",
     b"shipment.filed",
 )
@@ -333,6 +467,9 @@ def _told(
         yield "licenses", {"state": said["state"]}
     elif action == "report.filed":
         yield "reports", {"digest": said["digest"]}
+    elif action == "report.signed":
+        told = {"kind": said["kind"], "digest": said["digest"]}
+        yield "signatures", told | {"signature": said["signature"] or said["file"]}
     elif action == "readings.filed":
         yield "batches", {"root": said["root"], "readings": said["accepted"]}
     elif action == "shipment.filed":
@@ -454,6 +591,11 @@ def check_export(path: Path, trust: Trust, findings: Findings) -> None:
         first = max(bad[0], _rewritten_from(export, tree))
         findings.fault(first, f"from here to entry {bad[1]} at least one was changed")
     export.folded.compare(export.rows, findings)
+    for seq, what in export.folded.signatures.faults:
+        findings.fault(seq, what)
+    if export.folded.signatures.held:
+        held = export.folded.signatures.held
+        findings.checked.append(f"{held:,} signatures on reports are by registered keys")
     _tell(findings, tree.size, checkpoints, trust)
     if not findings.faults:
         trust.state.remember(trust.keys, checkpoints[-1:])

@@ -48,7 +48,14 @@ def examine(
 
 def _inspect(content: Iterable[bytes], seconds: float) -> Verdict:
     """Put the file before an examiner; kill it when it takes too long."""
-    command = [sys.executable, "-I", "-c", _START, str(ROOT)]
+    return _verdict(*converse("main", content, seconds=seconds, most=ANSWER))
+
+
+def converse(
+    examiner: str, content: Iterable[bytes], *, seconds: float, most: int
+) -> tuple[bytes, int]:
+    """Put bytes before the examiner of this name; give what it says, at most so much, and its code."""
+    command = [sys.executable, "-I", "-c", _START, str(ROOT), examiner]
     with subprocess.Popen(  # noqa: S603 this interpreter, arguments of our own
         command,
         stdin=subprocess.PIPE,
@@ -66,19 +73,19 @@ def _inspect(content: Iterable[bytes], seconds: float) -> Verdict:
             with suppress(BrokenPipeError), closing(process.stdin) as pipe:
                 for chunk in content:
                     pipe.write(chunk)
-            told = process.stdout.read(ANSWER)
+            told = process.stdout.read(most)
             process.wait()
         finally:
             clock.cancel()
             process.kill()
-    return _verdict(told, process.returncode)
+    return told, process.returncode
 
 
 _START = """
+import importlib
 import sys
 sys.path.append(sys.argv[1])
-from app.evidence.examiner.main import main
-main()
+importlib.import_module(f"app.evidence.examiner.{sys.argv[2]}").main()
 """
 
 

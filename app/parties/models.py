@@ -1,6 +1,8 @@
 """Organizations and places."""
 
 from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -116,3 +118,58 @@ class PartyCause(Base):
     standing: Mapped[str]
     since: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class SigningKey(Base):
+    """A public key that a party signs with, itself or in a certificate. Rows are only ever added.
+
+    `kid` is the RFC 7638 thumbprint. Of a certificate there are `fingerprint` (SHA-256 of it), `names`
+    (SHA-256 of issuer and subject) and `certificate`, it and those above it in PEM; `rooted` says
+    whether it led to a trusted root then, null when none was configured. `proof` is the signature by
+    which the party showed that it holds the private key.
+    """
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (
+        Index(None, "party", "kid", unique=True),
+        CheckConstraint("algorithm IN ('Ed25519', 'ES256', 'ES384', 'PS256')", name="algorithm"),
+        CheckConstraint("valid_until > valid_from", name="in_order"),
+        CheckConstraint(
+            "(certificate IS NULL) = (fingerprint IS NULL) AND (certificate IS NULL) ="
+            " (names IS NULL) AND (certificate IS NOT NULL OR rooted IS NULL)",
+            name="whole_certificate",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    party: Mapped[str]
+    kid: Mapped[str]
+    algorithm: Mapped[str]
+    jwk: Mapped[dict[str, Any]]
+    label: Mapped[str | None]
+    certificate: Mapped[str | None]
+    subject: Mapped[str | None]
+    issuer: Mapped[str | None]
+    fingerprint: Mapped[str | None]
+    names: Mapped[str | None]
+    rooted: Mapped[bool | None]
+    valid_from: Mapped[datetime]
+    valid_until: Mapped[datetime]
+    registered_at: Mapped[datetime]
+    registered_by: Mapped[str]
+    proof: Mapped[str]
+
+
+class SigningKeyRevocation(Base):
+    """A signing key counts no more, from when this was recorded. Rows are only ever added.
+
+    `compromised_since` is from when on somebody else may have had it, as the party says.
+    """
+
+    __tablename__ = "signing_key_revocations"
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey(SigningKey.id), primary_key=True)
+    ground: Mapped[str]
+    compromised_since: Mapped[datetime | None]
+    revoked_at: Mapped[datetime]
+    revoked_by: Mapped[str]

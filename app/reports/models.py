@@ -4,11 +4,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
+from app.evidence.models import File
 from app.licenses.models import License
+from app.parties.models import SigningKey
 
 
 class Report(Base):
@@ -40,6 +42,37 @@ class Report(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     body: Mapped[dict[str, Any]]
     answer: Mapped[dict[str, Any]]
+
+
+class ReportSignature(Base):
+    """The signature that came with a report, and what was verified of it then. Only ever added.
+
+    `signature` is the detached JWS as it was sent, or `file` the digest of the scan or signed PDF;
+    `payload` the canonical body that was signed or that a PDF must name, `digest` its SHA-256. `key_id`
+    is the registered key or certificate that the signature is by, where that was found.
+    """
+
+    __tablename__ = "report_signatures"
+    __table_args__ = (
+        CheckConstraint("kind IN ('jws', 'scanned', 'pdf')", name="kind"),
+        CheckConstraint("(signature IS NULL) <> (file IS NULL)", name="one_source"),
+        CheckConstraint("kind <> 'jws' OR key_id IS NOT NULL", name="key_of_jws"),
+        Index(None, "key_id", "received_at"),
+    )
+
+    report_id: Mapped[UUID] = mapped_column(ForeignKey(Report.id), primary_key=True)
+    kind: Mapped[str]
+    grade: Mapped[str]
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey(SigningKey.id))
+    signature: Mapped[str | None]
+    file: Mapped[str | None] = mapped_column(ForeignKey(File.digest))
+    payload: Mapped[str]
+    digest: Mapped[str]
+    signer: Mapped[str | None]
+    signed_at: Mapped[datetime | None]
+    verified: Mapped[list[Any]]
+    not_verified: Mapped[list[Any]]
+    received_at: Mapped[datetime]
 
 
 class ReadingBatch(Base):

@@ -24,7 +24,8 @@ from app.evidence.naming import EvidenceNotHandedIn
 from app.licenses.service import LicenseUnknown
 from app.reports import rules, service
 from app.reports.router import Reporter
-from app.reports.schemas import NotAssessable, ReportIn, ReportOut
+from app.reports.schemas import NotAssessable, ReportIn, ReportOut, SignatureOut
+from app.reports.signatures import REFUSALS, Sent, SentDep
 from app.wire import Out, problems
 from app.wire.bodies import BodyTooLarge
 from monitors import Severity
@@ -55,6 +56,7 @@ class PreflightOut(Out):
 
     deviations: list[WouldBeFlagged]
     not_assessable: list[NotAssessable]
+    signature: SignatureOut | None = None
 
 
 async def _sessions(request: Request) -> Sessions:
@@ -72,6 +74,7 @@ async def _sessions(request: Request) -> Sessions:
         rules.SubjectUnknown,
         rules.InFuture,
         EvidenceNotHandedIn,
+        *REFUSALS,
         BodyTooLarge,
         Invalid,
     ),
@@ -81,28 +84,39 @@ def foresee(
     reporter: Reporter,
     sessions: Annotated[Sessions, Depends(_sessions)],
     now: Now,
+    received: SentDep,
 ) -> PreflightOut:
     """Say what would be flagged if this report were filed; nothing is stored."""
-    return tried(sessions, report, actor=reporter, now=now)
+    return tried(sessions, report, actor=reporter, now=now, received=received)
 
 
-def tried(sessions: Sessions, report: ReportIn, *, actor: Actor, now: datetime) -> PreflightOut:
+def tried(
+    sessions: Sessions,
+    report: ReportIn,
+    *,
+    actor: Actor,
+    now: datetime,
+    received: Sent | None = None,
+) -> PreflightOut:
     """File a report, look at what came of it, and undo it all; raises what filing would raise."""
     with sessions(info=walls.of(asker(actor))) as session:
         try:
-            answer = _answer(session, report, actor, now)
+            answer = _answer(session, report, actor, now, received)
             return PreflightOut(
                 deviations=[_flagged(session, id, answer.id) for id in answer.deviations],
                 not_assessable=answer.not_assessable,
+                signature=answer.signature,
             )
         finally:
             session.rollback()
 
 
-def _answer(session: Session, report: ReportIn, actor: Actor, now: datetime) -> ReportOut:
+def _answer(
+    session: Session, report: ReportIn, actor: Actor, now: datetime, received: Sent | None
+) -> ReportOut:
     """Give the answer filing gets; of a report that is on file already, the one it got."""
     try:
-        answer = service.file(session, report, actor=actor, now=now)
+        answer = service.file(session, report, actor=actor, now=now, received=received)
     except Replay as known:
         return ReportOut.model_validate_json(known.body)
     session.flush()  # what a commit would still refuse is refused here

@@ -7,16 +7,17 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from app.access.once import KeyUsedForOther, OnceDep
-from app.access.router import Reader, may
+from app.access.router import May, Reader, may
 from app.access.rules import Actor, Role
 from app.clock import Now
 from app.database import SessionDep
 from app.errors import Conflict, Invalid
 from app.evidence.naming import EvidenceNotHandedIn
 from app.licenses.service import LicenseUnknown
-from app.reports import lines, readings, rules, service
+from app.reports import lines, readings, refusals, rules, service, signatures
 from app.reports.schemas import ReadingsOut, ReportIn, ReportOut
 from app.reports.show import ReportFiled, ReportRead, keys, show, show_whole
+from app.reports.signatures import SentDep
 from app.settings import Settings
 from app.wire import Limit, Page, problems
 from app.wire.bodies import BodyTooLarge, EncodingBroken, EncodingUnknown, decoded
@@ -24,16 +25,14 @@ from app.wire.pages import page_of
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
-Reporter = Annotated[
-    Actor,
-    may(
-        Role.EXPORTER,
-        Role.INSPECTOR,
-        Role.LICENSING_OFFICER,
-        Role.REVIEWER,
-        Role.SUPERVISOR,
-    ),
-]
+_reports = May(
+    Role.EXPORTER,
+    Role.INSPECTOR,
+    Role.LICENSING_OFFICER,
+    Role.REVIEWER,
+    Role.SUPERVISOR,
+)
+Reporter = Annotated[Actor, Depends(_reports)]
 Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
 
 
@@ -50,16 +49,26 @@ Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
         rules.SubjectUnknown,
         rules.InFuture,
         EvidenceNotHandedIn,
+        *signatures.REFUSALS,
         BodyTooLarge,
         Invalid,
     ),
+    dependencies=[refusals.telling(_reports)],
 )
 def file(
-    report: ReportIn, reporter: Reporter, session: SessionDep, now: Now, once: OnceDep
+    report: ReportIn,
+    reporter: Reporter,
+    session: SessionDep,
+    now: Now,
+    once: OnceDep,
+    received: SentDep,
 ) -> Response:
-    """File a report. It is judged at once; the same report again gets the same answer."""
+    """File a report. It is judged at once; the same report again gets the same answer.
+
+    An exporter may sign it: `docs/signatures.md` says how. A signature that does not hold is refused.
+    """
     return once(
-        lambda: service.file(session, report, actor=reporter, now=now),
+        lambda: service.file(session, report, actor=reporter, now=now, received=received),
         session=session,
         actor=reporter,
         now=now,

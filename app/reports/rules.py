@@ -60,14 +60,19 @@ def check_kind(role: Role, kind: str) -> None:
         )
 
 
-def grade_of(role: Role, kind: str, mode: str) -> Grade:
-    """Grade a report by who says it and how it was seen. Unsigned words of an exporter are E."""
+def grade_of(role: Role, kind: str, mode: str, *, signed: bool = False) -> Grade:
+    """Grade a report by who says it and how it was seen. An exporter's words are D when signed, or E.
+
+    `signed`: the exporter's signature was verified. What remote video shows is E whoever signs.
+    """
     if mode == "remote_video":
         return Grade.E
     if role is Role.INSPECTOR and kind in {"inspection", "check_in", "delivery_verification"}:
         return Grade.A if mode == "physical" else Grade.E
     if kind == "third_party":
         return Grade.B
+    if role is Role.EXPORTER and signed:
+        return Grade.D
     return Grade.E
 
 

@@ -4,7 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from app.evidence.schemas import NamedEvidence
 from app.journal import Receipt
@@ -59,6 +59,39 @@ class StatementIn(Strict):
     observed_at: Moment | None = Field(default=None, description="If not that of the report")
 
 
+class SignedPaperIn(Strict):
+    """A file handed in before that holds the signature: exactly one of a scan and a signed PDF."""
+
+    scanned: EvidenceDigest | None = Field(
+        default=None, description="Picture of a signed paper; it counts as unsigned"
+    )
+    pdf: EvidenceDigest | None = Field(
+        default=None,
+        description="PDF with an electronic signature whose properties name the report",
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SignedPaperIn":
+        if (self.scanned is None) == (self.pdf is None):
+            raise ValueError('give exactly one of {"scanned"} and {"pdf"}')
+        return self
+
+
+def _sort_of_signature(given: Any) -> str:
+    return "text" if isinstance(given, str) else "paper"
+
+
+SignatureIn = Annotated[
+    Annotated[
+        str,
+        Tag("text"),
+        Field(description="Detached JWS (RFC 7515, appendix F) of the body without `signature`"),
+    ]
+    | Annotated[SignedPaperIn, Tag("paper")],
+    Discriminator(_sort_of_signature),
+]
+
+
 class ReportIn(Strict):
     """A report. `reference` is its author's own name for it."""
 
@@ -71,7 +104,7 @@ class ReportIn(Strict):
     mode: Mode = "documentary"
     statements: Annotated[list[StatementIn], Field(min_length=1, max_length=5000)]
     evidence: Annotated[list[EvidenceDigest], Field(max_length=200)] = []
-    signature: None = None
+    signature: SignatureIn | None = None
     corrects: UUID | None = None
 
 
@@ -85,6 +118,30 @@ class NotAssessable(Out):
     missing: list[str]
 
 
+class SignatureOut(Out):
+    """What came of the signature on a report: exactly what was verified, and what was not.
+
+    `digest` is the SHA-256 of the canonical body (RFC 8785, without `signature`) as it was received.
+    `signed_at` is the signer's own word, unless `verified` tells of a time stamp.
+    """
+
+    kind: Literal["jws", "scanned", "pdf"]
+    grade: str
+    digest: str
+    key: UUID | None = Field(description="The registered key or certificate, where one was found")
+    kid: str | None
+    signer: str | None
+    signed_at: Moment | None
+    verified: list[str]
+    not_verified: list[str]
+
+
+class SignatureRead(SignatureOut):
+    """A signature as it stands now. `doubtful` says why it is in doubt since it was verified."""
+
+    doubtful: str | None
+
+
 class ReportOut(Out):
     """The answer to a report."""
 
@@ -95,6 +152,7 @@ class ReportOut(Out):
     evidence: list[NamedEvidence] = Field(
         default=[], description="The files named, as they stood when the report was filed"
     )
+    signature: SignatureOut | None = None
 
 
 class Rejected(Out):

@@ -28,11 +28,12 @@ from app.licenses.models import License
 from app.licenses.schemas import start_of
 from app.licenses.service import LicenseUnknown
 from app.obligations import service as obligations
-from app.reports import exhibits, opening, rules
+from app.reports import exhibits, opening, rules, signatures
 from app.reports.models import Report
 from app.reports.opening import Opened
 from app.reports.rules import BeforeLicense, FactRefused, SubjectUnknown
 from app.reports.schemas import NotAssessable, ReportIn, ReportOut, StatementIn
+from app.reports.signatures import Proof, Sent
 from app.wire import page_after
 from monitors import Filing, Grade, Source, Statement, Subject, catalogue
 
@@ -79,6 +80,7 @@ class _Intake:
     docket: Docket
     actor: Actor
     grade: Grade
+    proof: Proof | None
     captured_at: datetime
     now: datetime
     id: UUID
@@ -92,18 +94,32 @@ class _Gone(NamedTuple):
     subject: str
 
 
-def file(session: Session, report: ReportIn, *, actor: Actor, now: datetime) -> ReportOut:
-    """Take in a report: the same one again gets the same answer, another of its name is refused."""
+def file(
+    session: Session,
+    report: ReportIn,
+    *,
+    actor: Actor,
+    now: datetime,
+    received: Sent | None = None,
+) -> ReportOut:
+    """Take in a report: the same one again gets the same answer, another of its name is refused.
+
+    `received` is the request as it came, which a signature is of.
+    """
     rules.check_kind(actor.role, report.kind)
+    proof = signatures.looked_at(session, report, received, actor=actor, now=now)
     sent = report.model_dump(mode="json", by_alias=True, exclude_none=True)
     body = json.dumps(sent, sort_keys=True, separators=(",", ":")).encode()
     digest = hashlib.sha256(body).digest()
     docket, opened = _open(session, report, digest, body, actor, now)
+    proof = proof or signatures.verified(session, report, received, actor=actor, now=now)
+    signed = proof is not None and proof.signed
     intake = _Intake(
         report=report,
         docket=docket,
         actor=actor,
-        grade=rules.grade_of(actor.role, report.kind, report.mode),
+        grade=rules.grade_of(actor.role, report.kind, report.mode, signed=signed),
+        proof=proof,
         captured_at=report.captured_at or now,
         now=now,
         id=uuid4(),
@@ -152,6 +168,8 @@ def _open(
     if opened.digest == digest:
         raise Replay(201, ReportOut.model_validate(opened.answer).model_dump_json().encode())
     if opened.digest is not None:
+        if _signed_again(opened.body, body):
+            raise Replay(201, ReportOut.model_validate(opened.answer).model_dump_json().encode())
         raise ReferenceTaken(
             f"{report.reference} is on file for {report.license} with other content. "
             "Use a new reference; to correct it, name it in `corrects`.",
@@ -165,6 +183,16 @@ def _open(
     if opened.look or opened.unattended:  # what was planned just now may be overdue already
         obligations.look_at_licenses(session, {id: docket}, now=now)
     return docket, opened
+
+
+def _signed_again(before: str | None, body: bytes) -> bool:
+    """Say whether two bodies differ in nothing but the text of a signature by the same key.
+
+    Most algorithms sign the same twice with two texts, and who sends again may sign again.
+    """
+    first, second = json.loads(before or "{}"), json.loads(body)
+    kids = [signatures.kid_of(one.pop("signature", None)) for one in (first, second)]
+    return kids[0] is not None and kids[0] == kids[1] and bool(first == second)
 
 
 def _check_times(intake: _Intake) -> None:
@@ -346,6 +374,7 @@ def _answer(
         deviations=list(dict.fromkeys(verdict.deviations)),
         not_assessable=[show_unclear(one) for one in verdict.unclear],
         evidence=named,
+        signature=signatures.out_of(intake.proof, intake.grade),
         receipt=Receipt(
             id=receipt_of(_filing_id(intake.id)),
             digest=f"sha256:{digest.hex()}",
@@ -403,6 +432,16 @@ def _store(
             "said_by": intake.actor.party or str(intake.actor.role),
         },
     )
+    if intake.proof is not None and answer.signature is not None:
+        signatures.keep(
+            session,
+            intake.proof,
+            answer.signature,
+            report=intake.id,
+            party=intake.docket.exporter,
+            actor=intake.actor,
+            now=intake.now,
+        )
 
 
 def listed(

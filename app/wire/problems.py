@@ -74,7 +74,7 @@ def field_errors(errors: Sequence[Mapping[str, Any]], body: Any = None) -> list[
             location = location[1:]
         told.append(
             {
-                "pointer": pointer(_found(location, body)),
+                "pointer": pointer(_found(location, body, missing=error["type"] == "missing")),
                 "type": error["type"],
                 "detail": _detail(error, location),
             }
@@ -92,11 +92,14 @@ def _detail(error: Mapping[str, Any], location: Sequence[str | int]) -> str:
     return str(error["msg"])
 
 
-def _found(location: Sequence[str | int], body: Any) -> list[str | int]:
-    """Leave out of a location what is no part of the body: the tag of a tagged union."""
+def _found(location: Sequence[str | int], body: Any, *, missing: bool) -> list[str | int]:
+    """Leave out of a location what is no part of the body: the tags of unions."""
     found, here = [], body
     for index, part in enumerate(location, 1):
-        if isinstance(here, Mapping) and part not in here and index < len(location):
+        if isinstance(here, str | int | float):
+            break
+        named = missing and index == len(location)
+        if isinstance(here, Mapping) and part not in here and not named:
             continue
         found.append(part)
         if isinstance(here, Mapping):

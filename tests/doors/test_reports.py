@@ -92,7 +92,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         f"{FACTS}/gallery_size",
     ),
     "evidence without its hash": ({"evidence": ["photo.jpg"]}, "/evidence/0"),
-    "a signature, which is not taken yet": ({"signature": "x"}, "/signature"),
     "a reference with a space": ({"reference": "ATT 1"}, "/reference"),
     "from before the license": ({"observed_at": "2026-03-01T23:59:59Z"}, "/observed_at"),
     "a correction of nothing": ({"corrects": str(uuid4())}, "/corrects"),

@@ -76,8 +76,8 @@ import sys
 sys.path.append(sys.argv[1])
 import json, os, resource, socket
 from app.evidence.examiner import main
-main._limit()
-main._close_in()
+main.limit()
+main.close_in()
 tried = {}
 def attempt(name, work):
     try:

@@ -39,13 +39,13 @@ NEEDED_LATER = (
 
 def main() -> None:
     """Examine what comes on standard input."""
-    _limit()
+    limit()
     data = sys.stdin.buffer.read()
     try:
         kind = kind_of(data)
         for name in (*NEEDED_LATER, *kind.needs):
             importlib.import_module(name)
-        _close_in()
+        close_in()
         camera = kind.examine(data)
         answer: dict[str, Any] = {"media_type": kind.media_type, "reason": None, "camera": camera}
     except Refused as refused:
@@ -59,7 +59,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _limit() -> None:
+def limit() -> None:
     """Give up time, memory, core dumps, writing, the network and rights to come."""
     for kind, most in (
         (resource.RLIMIT_CPU, CPU_SECONDS),
@@ -75,7 +75,7 @@ def _limit() -> None:
         own.unshare(CLONE_NEWUSER | CLONE_NEWNET)
 
 
-def _close_in() -> None:
+def close_in() -> None:
     """Open no file or socket and start no process from here on."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
     with suppress(ValueError, OSError):
