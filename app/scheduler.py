@@ -60,7 +60,11 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
     engine = connect(settings, pool_size=6)
     sessions = sessions_of(engine)
     key = signing.key_file(settings.data_dir, settings.log_key_file)
-    sequencer = Sequencer(engine, partial(signing.load, path=key, origin=settings.log_origin))
+    sequencer = Sequencer(
+        engine,
+        partial(signing.load, path=key, origin=settings.log_origin),
+        partial(signing.mark, path=key),
+    )
     plan_desk = PlanDesk(sessions, now)
     scheduler = BackgroundScheduler(
         timezone="UTC",

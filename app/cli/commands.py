@@ -507,3 +507,31 @@ def new_key() -> int:
     from app.cli import erasing
 
     return erasing.new_key(_settings())
+
+
+Seen = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="A checkpoint, proof or state of `verify` seen of this log"),
+]
+Accepted = Annotated[
+    str | None,
+    typer.Option("--accept-rollback", metavar="GROUND", help="Go on under another name, and tell"),
+]
+Unchanged = Annotated[
+    str | None,
+    typer.Option("--nothing-later", metavar="GROUND", help="Nothing was signed after the copy"),
+]
+
+
+@journal.command("resume")
+def resume(*, seen: Seen = None, accepted: Accepted = None, unchanged: Unchanged = None) -> int:
+    """Say how the log goes on after a restore; without options, how it stands.
+
+    It signs nothing until then: a log that goes on under its old name where it was rolled back signs
+    two histories. Exits with 1 while nothing is signed.
+    """
+    from app import clock
+    from app.cli import resuming
+
+    decision = resuming.Decision(seen or [], accepted, unchanged)
+    return resuming.run(_settings(), decision, now=clock.now())

@@ -364,6 +364,7 @@ class Export:
     leaves: bytearray = field(default_factory=bytearray)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     folded: Fold = field(default_factory=Fold)
+    rollbacks: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     whole: bool = False
 
     def take(self, word: bytes, rest: bytes) -> None:
@@ -433,6 +434,8 @@ class _Entries:
         if b'"body":"sha256:%b"' % sha256(body).hexdigest().encode() not in entry:
             self.findings.fault(seq, "its body is not the one its sealed form names")
         export.folded.take(entry, body)
+        if entry.startswith(b'{"action":"journal.rolled_back"'):
+            export.rollbacks.append((seq, json.loads(body)))
 
 
 def check_export(path: Path, trust: Trust, findings: Findings) -> None:
@@ -444,7 +447,8 @@ def check_export(path: Path, trust: Trust, findings: Findings) -> None:
     tree = Tree(bytes(export.leaves))
     checkpoints = _checkpoints(export, trust, findings)
     _check_ends(export, tree.size, checkpoints, findings)
-    bad = _check_roots(tree, [*checkpoints, *_past(checkpoints, trust)], findings)
+    past = _not_given_up(_past(checkpoints, trust), export, findings)
+    bad = _check_roots(tree, [*checkpoints, *past], findings)
     if bad is None:
         signed = checkpoints[-1].size if checkpoints else 0
         findings.faults = [_blamed(seq, what, signed) for seq, what in findings.faults]
@@ -489,10 +493,35 @@ def _checkpoints(export: Export, trust: Trust, findings: Findings) -> list[Check
 
 
 def _past(checkpoints: Sequence[Checkpoint], trust: Trust) -> list[Checkpoint]:
-    """Give the checkpoints that were seen of this log before."""
+    """Give the checkpoints that were seen of this log before, by whatever name it had then."""
     if not checkpoints:
         return [Checkpoint.read(note) for note in trust.state.notes]
-    return trust.state.seen(checkpoints[-1].origin)
+    return [one for name in {one.origin for one in checkpoints} for one in trust.state.seen(name)]
+
+
+def _not_given_up(
+    past: Iterable[Checkpoint], export: Export, findings: Findings
+) -> list[Checkpoint]:
+    """Leave out what was seen of a log beyond where it admits to have been rolled back; note it."""
+    ends: dict[str, int] = {}
+    for seq, told in export.rollbacks:
+        end = (told["to"]["signed"] or {"size": 0})["size"]
+        ends |= {name: end for name in told["retired"] if name not in ends}
+        before = f"from {told['from']['size']:,} " if told["from"] else ""
+        findings.notes.append(
+            f"entry {seq} tells that the log was rolled back {before}to {end:,} entries: "
+            f"{told['ground']}"
+        )
+    kept = []
+    for one in past:
+        if one.size <= ends.get(one.origin, one.size):
+            kept.append(one)
+        else:
+            findings.notes.append(
+                f"you have seen {one.origin} sign for {one.size:,} entries; those after "
+                f"{ends[one.origin]:,} were given up by that rollback"
+            )
+    return kept
 
 
 def _check_ends(

@@ -59,17 +59,27 @@ def keyless(connection: Connection) -> None:
     del connection
 
 
+def unmarked(note: str) -> None:
+    """Keep no mark of what was signed."""
+    del note
+
+
 class Sequencer:
     """One contender for the numbering of the journal. `tick` is called ten times a second.
 
-    `key` gives the key to sign with, asked for whenever the lead is taken.
+    `key` gives the key to sign with, asked for whenever the lead is taken. `mark` is told every
+    checkpoint that was signed, after its commit.
     """
 
     def __init__(
-        self, engine: Engine, key: Callable[[Connection], Signer | None] = keyless
+        self,
+        engine: Engine,
+        key: Callable[[Connection], Signer | None] = keyless,
+        mark: Callable[[str], None] = unmarked,
     ) -> None:
         self._engine = engine
         self._key = key
+        self._mark = mark
         self._seal: Seal | None = None
         self._connection: Connection | None = None
         self._epoch = 0
@@ -127,7 +137,7 @@ class Sequencer:
                     return
                 seal.begin(connection, head.sealed)
                 sealed = seal.older(connection, head.sealed, AT_ONCE)
-                connection.commit()
+                self._commit(connection, seal)
         except TreeDamaged as error:
             connection.rollback()
             _log.error("journal_tree_damaged", error=str(error), remedy="endwatch verify")
@@ -167,8 +177,15 @@ class Sequencer:
                 self._seal.extend(connection, head.sealed, rows)
         except TreeDamaged as error:
             return self._number_unsealed(connection, error)
-        connection.commit()
+        self._commit(connection, self._seal)
         return len(rows)
+
+    def _commit(self, connection: Connection, seal: Seal | None) -> None:
+        """Commit, and only then keep in mind what was signed: what was not committed nobody saw."""
+        connection.commit()
+        if seal is not None and seal.note is not None:
+            self._mark(seal.note)
+            seal.note = None
 
     def _number_unsealed(self, connection: Connection, error: TreeDamaged) -> int:
         """Number the same portion again without the tree, which somebody has harmed."""
