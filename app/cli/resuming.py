@@ -12,7 +12,6 @@ from app.cli.erasing import ACTOR
 from app.cli.troubles import WrongUse
 from app.journal import rollbacks, signing, witnesses
 from app.journal.notes import Checkpoint, Note, NoteUnfit, Signer, Verifier
-from app.journal.rollbacks import LogRolledBack
 from app.settings import Settings
 
 
@@ -40,8 +39,8 @@ def run(settings: Settings, decision: Decision, *, now: datetime) -> int:
 def decide(session: Session, settings: Settings, decision: Decision, *, now: datetime) -> int:
     """Compare with what was seen, and do what was decided. Prints it; 1 when nothing is signed.
 
-    Raises CheckpointUnfit, LogNotHeld, WrongUse; LogRolledBack when the log is said to be unchanged
-    and is not.
+    What is found is committed at once. Raises CheckpointUnfit, LogNotHeld, WrongUse; LogRolledBack
+    when the log is said to be unchanged and is not.
     """
     if decision.accept and decision.unchanged:
         raise WrongUse("a log was rolled back or it was not: give one of the two options")
@@ -49,10 +48,9 @@ def decide(session: Session, settings: Settings, decision: Decision, *, now: dat
     if behind is not None and not decision.accept:
         print(_rolled_back(session, behind))
         rollbacks.found(session, behind, actor=ACTOR.name, now=now)
-        if decision.unchanged:
-            session.commit()
-            raise LogRolledBack("It cannot go on unchanged; see --accept-rollback.")
-        return 1
+        session.commit()
+        if not decision.unchanged:
+            return 1
     if decision.accept:
         return _accept(session, settings, behind, decision.accept, now)
     if decision.unchanged:
@@ -65,8 +63,13 @@ def decide(session: Session, settings: Settings, decision: Decision, *, now: dat
 
 
 def _told(session: Session) -> int:
-    held = rollbacks.standing(session.connection()).held
-    if held:
+    told = rollbacks.standing(session.connection())
+    if told.found is not None:
+        print(
+            f"ROLLED BACK: it is known that {told.found['origin']} signed for {told.found['size']:,} "
+            "entries; nothing is signed until you --accept-rollback with a ground"
+        )
+    elif told.held:
         print(
             "signing waits for you: entries are numbered and hashed meanwhile. Compare with what "
             "witnesses and others have seen (--seen FILE), then say --nothing-later or "
@@ -74,7 +77,7 @@ def _told(session: Session) -> int:
         )
     else:
         print("the log is not held, and holds every checkpoint that was given")
-    return int(held)
+    return int(told.held)
 
 
 def _rolled_back(session: Session, behind: Checkpoint) -> str:

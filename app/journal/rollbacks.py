@@ -32,7 +32,6 @@ from app.journal.service import append
 TOPIC = "log"
 RESTORED, FOUND = "journal.restored", "journal.rollback_found"
 RESUMED, ACCEPTED = "journal.resumed", "journal.rolled_back"
-HOLDING = {RESTORED, FOUND}
 
 _TOLD = text("""
 SELECT action, body FROM (
@@ -62,19 +61,28 @@ class Standing:
     """What the journal tells of its log: whether signing waits, and names not to be signed for."""
 
     last: str | None
+    found: dict[str, Any] | None
+    """What it signed and does not hold, as the journal tells it, unless that was accepted."""
     retired: frozenset[str]
 
     @property
     def held(self) -> bool:
         """Whether nothing is signed until people have decided."""
-        return self.last in HOLDING
+        return self.last == RESTORED or self.found is not None
 
 
 def standing(connection: Connection) -> Standing:
     """Read what is decided about the log, also what has no number yet."""
     told = connection.execute(_TOLD, {"topic": TOPIC}).all()
-    retired = {name for row in told if row.action == ACCEPTED for name in row.body["retired"]}
-    return Standing(told[-1].action if told else None, frozenset(retired))
+    lacking: dict[str, Any] | None = None
+    retired: set[str] = set()
+    for row in told:
+        if row.action == FOUND:
+            lacking = row.body["seen"]
+        elif row.action == ACCEPTED:
+            lacking = None
+            retired |= set(row.body["retired"])
+    return Standing(told[-1].action if told else None, lacking, frozenset(retired))
 
 
 def holds(connection: Connection, seen: Checkpoint) -> bool:
@@ -150,14 +158,23 @@ def restored(session: Session, body: dict[str, Any], *, actor: str, now: datetim
 
 def found(session: Session, seen: Checkpoint, *, actor: str, now: datetime) -> None:
     """Tell that the log signed what it does not hold, once; from now on nothing is signed."""
-    if standing(session.connection()).last != FOUND:
+    if standing(session.connection()).found is None:
         _tell(session, FOUND, _here(session) | {"seen": _told(seen)}, actor, now)
 
 
 def resume(session: Session, *, ground: str, actor: str, now: datetime) -> None:
-    """Go on under the same name: nothing was signed after the copy. Raises LogNotHeld."""
-    if not standing(session.connection()).held:
+    """Go on under the same name: nothing was signed after the copy.
+
+    Raises LogNotHeld, and LogRolledBack when it is known that something was.
+    """
+    told = standing(session.connection())
+    if not told.held:
         raise LogNotHeld("The log is not held; a scheduler with its key signs.")
+    if told.found is not None:
+        raise LogRolledBack(
+            f"{told.found['origin']} signed for {told.found['size']:,} entries, and that checkpoint is "
+            "not held here: the log cannot go on unchanged; see --accept-rollback."
+        )
     _tell(session, RESUMED, _here(session) | {"ground": ground}, actor, now)
     session.execute(_DEPOSE)
 
@@ -173,8 +190,9 @@ def accept(
 ) -> None:
     """Tell that the log was rolled back, and goes on under another name and key."""
     before = known_keys(session)
+    lacking = standing(session.connection()).found
     body = {
-        "from": None if seen is None else _told(seen),
+        "from": lacking if seen is None else _told(seen),
         "retired": sorted({one.name for one in before} - {successor.name}),
         "before": str(before[-1]) if before else None,
         "key": str(successor),
