@@ -27,6 +27,7 @@ from app.cli.backup_folder import (
     JournalKept,
     Manifest,
     Role,
+    StoredFile,
 )
 from app.cli.dumping import patient
 from app.cli.evidence_copies import Copied
@@ -95,40 +96,48 @@ def take(
     settings: Settings, folder: BackupFolder, fresh: Path, *, evidence: bool, now: datetime
 ) -> tuple[Manifest, Copied]:
     """Put everything but the keys into the folder of a backup, the manifest last."""
-    room, in_bucket = room_of(settings), settings.evidence_bucket is not None
-    wanted = fresh / f".{EVIDENCE_LIST}"
+    room, wanted = room_of(settings), fresh / f".{EVIDENCE_LIST}"
     with _snapshot(settings) as connection:
         _dump(settings, connection, fresh / DUMP)
         state = _state(connection, settings)
         listed = evidence_copies.list_out(_listed(connection), wanted)
-    copies = not in_bucket or evidence
+    copies = evidence or settings.evidence_bucket is None
     copied = _copy(room, folder, wanted, fresh / EVIDENCE_LIST, listed) if copies else listed
     if copies:
         wanted.unlink()
     else:
         wanted.rename(fresh / EVIDENCE_LIST)
+    kept = _kept(settings, copied, fresh / EVIDENCE_LIST, copies=copies)
+    manifest = _manifest(state, backup_folder.stored(fresh / DUMP), kept, now)
+    manifest.write(fresh / MANIFEST)
+    return manifest, copied
+
+
+def _kept(settings: Settings, copied: Copied, listing: Path, *, copies: bool) -> EvidenceKept:
     removed = _removed_meanwhile(settings, copied.missing)
-    manifest = Manifest(
+    return EvidenceKept(
+        store="folder" if settings.evidence_bucket is None else "bucket",
+        copied=copies,
+        files=copied.files,
+        bytes=copied.bytes,
+        listing=backup_folder.stored(listing),
+        missing=[one for one in copied.missing if one not in removed],
+        removed_meanwhile=sorted(removed),
+    )
+
+
+def _manifest(state: Snapshot, dump: StoredFile, kept: EvidenceKept, now: datetime) -> Manifest:
+    return Manifest(
         made_at=now,
         revision=state.revision,
         postgresql=state.postgresql,
-        database=backup_folder.stored(fresh / DUMP),
+        database=dump,
         rows=state.rows,
         journal=state.journal,
-        evidence=EvidenceKept(
-            store="bucket" if in_bucket else "folder",
-            copied=copies,
-            files=copied.files,
-            bytes=copied.bytes,
-            listing=backup_folder.stored(fresh / EVIDENCE_LIST),
-            missing=[one for one in copied.missing if one not in removed],
-            removed_meanwhile=sorted(removed),
-        ),
+        evidence=kept,
         evidence_keys=state.evidence_keys,
         roles=state.roles,
     )
-    manifest.write(fresh / MANIFEST)
-    return manifest, copied
 
 
 @contextmanager

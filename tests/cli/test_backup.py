@@ -1,7 +1,12 @@
 """`endwatch backup` and `endwatch restore`: what comes back, what is refused, what is said to lack."""
 
 import json
+import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -9,8 +14,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psycopg
 import pytest
+from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine, make_url, text
 
 from app import clock
@@ -23,6 +30,7 @@ from app.journal import log, signing
 from app.journal.notes import Checkpoint, Note, Signer
 from app.journal.sequencer import Sequencer
 from app.settings import Settings
+from tests.cli.running import PROJECT, empty_folder, endwatch, environment, eventually, running
 from tests.cli.test_journal import run
 from tests.conftest import Door, MakeLicense, settings_for
 from tests.evidence import good
@@ -276,7 +284,8 @@ def test_what_is_damaged_or_missing_is_named_before_anything_is_changed(
     gone = accepted(exporter, good.pdf(text="a third page"))
     room = room_of(settings)
     with psycopg.connect(settings.url.replace("+psycopg", "")) as connection:
-        rows = dict(connection.execute("SELECT digest, object FROM evidence").fetchall())
+        found = connection.execute("SELECT digest, object FROM evidence").fetchall()
+    rows: dict[str, str] = dict(found)
     room.shelf.remove(rows[gone])
     assert run(["backup", str(backups), "--keys", str(keys)]) == 1
     assert f"NOT HERE: file of evidence {rows[gone]}" in capsys.readouterr().out
@@ -437,3 +446,91 @@ def test_roles_that_the_dump_gives_rights_to_are_made_again(
         assert allowed == (True,)
         connection.execute(f"DROP OWNED BY {role}")
         connection.execute(f"DROP ROLE {role}")
+
+
+def test_a_bucket_s_files_are_listed_and_copied_only_when_asked_for(
+    filed: str,
+    settings: Settings,
+    elsewhere: Callable[[], Settings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    access = {"aws_access_key_id": "access", "aws_secret_access_key": "secret"}
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1", **access).create_bucket(
+        Bucket="evidence"
+    )
+    for name, value in {
+        "BUCKET": "evidence",
+        "ENDPOINT_URL": url,
+        "REGION": "us-east-1",
+        "ACCESS_KEY": "access",
+        "SECRET_KEY": "secret",
+    }.items():
+        monkeypatch.setenv(f"ENDWATCH_EVIDENCE_{name}", value)
+    bucket = room_of(Settings()).shelf
+    for path in (settings.data_dir / "evidence" / "files").glob("*/*"):
+        bucket.put(path.name, path)
+    listed, copied, keys = tmp_path / "listed", tmp_path / "copied", tmp_path / "keys"
+    assert run(["backup", str(listed), "--keys", str(keys)]) == 0
+    assert "1 files of evidence are listed and stay in their bucket" in capsys.readouterr().out
+    assert not (listed / "evidence").exists()
+    assert run(["backup", str(copied), "--evidence"]) == 0
+    assert "1 files of evidence, 1 of them new" in capsys.readouterr().out
+    elsewhere()
+    assert run(["restore", str(listed), "--keys", str(keys)]) == 0
+    for name, _ in list(bucket.names()):
+        bucket.remove(name)
+    elsewhere()
+    assert run(["restore", str(listed), "--keys", str(keys)]) == 1
+    assert f"MISSING: evidence {filed}" in capsys.readouterr().out
+    there = elsewhere()
+    assert run(["restore", str(copied), "--keys", str(keys)]) == 0
+    assert read_back(there, room_of(Settings()), filed) == good.pdf()
+    server.stop()
+
+
+def test_a_backup_that_is_killed_leaves_nothing_that_looks_whole(
+    filed: str, settings: Settings, database_url: str, tmp_path: Path
+) -> None:
+    backups = tmp_path / "backups"
+    killed = 0
+    for _ in range(8):
+        with subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "backup", str(backups)],
+            cwd=PROJECT,
+            env=environment(settings.data_dir, database_url),
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            eventually(lambda: bool(list(backups.glob(".unfinished-*"))), 20)
+            time.sleep(random.uniform(0, 0.3))
+            process.kill()
+        killed += process.returncode == -signal.SIGKILL
+        for place in BackupFolder(backups).whole():
+            assert backup_folder.fits(place / "database.dump", Manifest.read(place).database)
+    assert killed
+    assert run(["backup", str(backups)]) == 0
+    assert not list(backups.glob(".unfinished-*"))
+
+
+def test_one_machine_s_data_comes_back_in_another_folder_beside_a_running_service() -> None:
+    with empty_folder() as folder:
+        backups, keys, other = folder / "backups", folder / "keys", folder / "other"
+        with running(folder) as service:
+            first = endwatch("backup", backups, "--keys", keys, folder=folder / "data")
+            assert first.returncode == 0, first.stderr
+            assert service.get("/readyz") == 200
+            refused = endwatch("restore", backups, folder=folder / "data")
+            assert refused.returncode == 1
+            assert "is in use by another" in refused.stderr
+        assert endwatch("restore", backups, folder=folder / "data").returncode == 2
+        (other / "restoring" / "postgres").mkdir(parents=True)
+        done = endwatch("restore", backups, "--keys", keys, folder=other)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "signing waits for you" in done.stdout
+        assert not (other / "restoring").exists()
+        again = endwatch("verify", folder=other)
+        assert again.returncode == 0, again.stdout + again.stderr
