@@ -35,9 +35,11 @@ from app.cli.progress import progress
 from app.cli.restored_database import MOST_TOLD, few
 from app.cli.resuming import Decision
 from app.cli.troubles import WrongUse
+from app.database import connect
 from app.evidence.models import File
 from app.evidence.room import Room, room_of
 from app.journal import rollbacks
+from app.journal.sequencer import Sequencer
 from app.settings import Settings
 
 
@@ -158,6 +160,7 @@ def _log(
 ) -> int:
     """Verify the journal, tell it that it was restored, and see how its log goes on."""
     manifest = found.manifest
+    _number(target)
     code = _verified(target, manifest)
     others = [one / MANIFEST for one in found.folder.whole() if one != found.place]
     known = Decision(decision.seen, decision.accept, decision.unchanged, others)
@@ -173,6 +176,18 @@ def _log(
             said = decision.accept or decision.unchanged
             code = max(code, waits if said or _behind(session) else 0)
     return code
+
+
+def _number(target: Settings) -> None:
+    """Number what waited for its number, signing for nothing: every row has its entry then."""
+    engine = connect(target, pool_size=2)
+    sequencer = Sequencer(engine)
+    try:
+        while sequencer.tick():
+            pass
+    finally:
+        sequencer.close()
+        engine.dispose()
 
 
 def _behind(session: Any) -> bool:
