@@ -334,6 +334,10 @@ class External:
             )
         (cluster / "recovery.signal").touch()
         self._server.start()
+        until = time.monotonic() + PATIENCE
+        while _asked(self.url, "SELECT pg_is_in_recovery()"):  # it can be read before that
+            assert time.monotonic() < until, "recovery does not end"
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop it."""

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from app.cli import databases
 from app.cli.erasing import ACTOR
 from app.cli.troubles import WrongUse
-from app.journal import rollbacks, signing, witnesses
+from app.journal import rollbacks, seen, signing, witnesses
 from app.journal.notes import Checkpoint, Note, NoteUnfit, Signer, Verifier
+from app.journal.seen import CheckpointUnfit
 from app.settings import Settings
 
 
@@ -92,17 +93,17 @@ def _rolled_back(session: Session, behind: Checkpoint) -> str:
 def _behind(session: Session, settings: Settings, decision: Decision) -> Checkpoint | None:
     """Find the largest checkpoint that the log signed and does not hold any more."""
     trusted = [*rollbacks.known_keys(session), *_witnesses(settings)]
-    seen = [one for path in decision.seen for one in rollbacks.read(_text(path), trusted)]
+    known = [one for path in decision.seen for one in seen.read(_text(path), trusted)]
     for path in decision.siblings:
         try:
-            seen += rollbacks.read(_text(path), trusted)
-        except rollbacks.CheckpointUnfit:
+            known += seen.read(_text(path), trusted)
+        except CheckpointUnfit:
             continue  # of another log, or of a later key: not ours to judge by
     place = signing.key_file(databases.data_folder(settings), settings.log_key_file)
     mark = signing.mark_file(place)
     if mark.exists():
-        seen += _of_mark(mark)
-    return rollbacks.beyond(session, seen)
+        known += _of_mark(mark)
+    return rollbacks.beyond(session, known)
 
 
 def _of_mark(mark: Path) -> list[Checkpoint]:

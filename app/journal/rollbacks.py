@@ -13,10 +13,9 @@ read from the journal itself (topic `log`), so that it holds for every machine.
 """
 
 import base64
-import json
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,20 +23,21 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Invalid
+from app.errors import Conflict
 from app.journal.models import LogKey, SignedCheckpoint
-from app.journal.notes import Checkpoint, Note, NoteUnfit, Verifier
+from app.journal.notes import Checkpoint, Verifier
 from app.journal.service import append
 
 TOPIC = "log"
 RESTORED, FOUND = "journal.restored", "journal.rollback_found"
 RESUMED, ACCEPTED = "journal.resumed", "journal.rolled_back"
+KEY_MISSING, KEY_RETURNED = "log.key_missing", "log.key_returned"
 
 _TOLD = text("""
-SELECT action, body FROM (
-    SELECT 0 AS later, seq AS at, action, body FROM journal WHERE topic = :topic
+SELECT action, subject, body FROM (
+    SELECT 0 AS later, seq AS at, action, subject, body FROM journal WHERE topic = :topic
     UNION ALL
-    SELECT 1, id, action, body FROM journal_pending WHERE topic = :topic
+    SELECT 1, id, action, subject, body FROM journal_pending WHERE topic = :topic
 ) AS told ORDER BY later, at
 """)
 _HEAD = text("SELECT seq, sealed FROM journal_head")
@@ -52,37 +52,45 @@ class LogNotHeld(Conflict):
     """The log signs; there is nothing to resume."""
 
 
-class CheckpointUnfit(Invalid):
-    """A file given as seen holds no checkpoint that this log or one of its witnesses signed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the journal tells of its log: whether signing waits, and names not to be signed for."""
 
-    last: str | None
+    waits: bool
+    """Whether it was restored, and nobody has said how it goes on."""
     found: dict[str, Any] | None
     """What it signed and does not hold, as the journal tells it, unless that was accepted."""
     retired: frozenset[str]
+    keyless: bool
+    """Whether it was told that the key is not there."""
 
     @property
     def held(self) -> bool:
         """Whether nothing is signed until people have decided."""
-        return self.last == RESTORED or self.found is not None
+        return self.waits or self.found is not None
 
 
 def standing(connection: Connection) -> Standing:
     """Read what is decided about the log, also what has no number yet."""
-    told = connection.execute(_TOLD, {"topic": TOPIC}).all()
     lacking: dict[str, Any] | None = None
     retired: set[str] = set()
-    for row in told:
+    waits = keyless = False
+    for row in told(connection):
+        if row.action in {RESTORED, RESUMED, ACCEPTED}:
+            waits = row.action == RESTORED
+        if row.action in {KEY_MISSING, KEY_RETURNED}:
+            keyless = row.action == KEY_MISSING
         if row.action == FOUND:
             lacking = row.body["seen"]
         elif row.action == ACCEPTED:
             lacking = None
             retired |= set(row.body["retired"])
-    return Standing(told[-1].action if told else None, lacking, frozenset(retired))
+    return Standing(waits, lacking, frozenset(retired), keyless)
+
+
+def told(connection: Connection) -> Sequence[Any]:
+    """Read what the journal tells of its log, oldest first."""
+    return connection.execute(_TOLD, {"topic": TOPIC}).all()
 
 
 def holds(connection: Connection, seen: Checkpoint) -> bool:
@@ -93,45 +101,6 @@ def holds(connection: Connection, seen: Checkpoint) -> bool:
     row = SignedCheckpoint.__table__.c
     root = connection.scalar(select(row.root).where(row.size == seen.size))
     return root is not None and bytes(root) == seen.root
-
-
-def read(content: str, verifiers: Iterable[Verifier]) -> list[Checkpoint]:
-    """Read the checkpoints of a file: a checkpoint, a proof, a state of `verify`, or a manifest.
-
-    Raises CheckpointUnfit when one is not signed by any of the keys.
-    """
-    trusted = list(verifiers)
-    try:
-        return [_read(written, trusted) for written in _notes(content)]
-    except NoteUnfit as error:
-        raise CheckpointUnfit(f"What is given as seen cannot be taken: {error}.") from error
-
-
-def _read(written: str, trusted: Sequence[Verifier]) -> Checkpoint:
-    note = Note.read(written)
-    if not any(_signed(note, one) for one in trusted):
-        raise NoteUnfit("no key that the restored log or its witnesses are known by signed it")
-    return Checkpoint.read(note.text)
-
-
-def _notes(content: str) -> list[str]:
-    if content.lstrip().startswith("{"):
-        try:
-            told = json.loads(content)
-        except ValueError as error:
-            raise CheckpointUnfit("What is given as seen is not whole.") from error
-        one = (told.get("journal") or {}).get("checkpoint")
-        return [*told.get("checkpoints", []), *([one] if one else [])]
-    if content.startswith("c2sp.org/tlog-proof@v1\n"):
-        return [content.partition("\n\n")[2]]
-    return [content]
-
-
-def _signed(note: Note, verifier: Verifier) -> bool:
-    signatures = note.by(verifier)
-    for signature in signatures:
-        verifier.check(signature, note.text)
-    return bool(signatures)
 
 
 def known_keys(session: Session) -> list[Verifier]:
@@ -159,7 +128,19 @@ def restored(session: Session, body: dict[str, Any], *, actor: str, now: datetim
 def found(session: Session, seen: Checkpoint, *, actor: str, now: datetime) -> None:
     """Tell that the log signed what it does not hold, once; from now on nothing is signed."""
     if standing(session.connection()).found is None:
-        _tell(session, FOUND, _here(session) | {"seen": _told(seen)}, actor, now)
+        _tell(session, FOUND, _here(session) | {"seen": _named(seen)}, actor, now)
+
+
+def key_missing(session: Session, *, actor: str, now: datetime) -> None:
+    """Tell that the log cannot sign for want of its key, once until that is over."""
+    if not standing(session.connection()).keyless:
+        key = {"key": str(known_keys(session)[-1])}
+        _tell(session, KEY_MISSING, _here(session) | key, actor, now)
+
+
+def key_returned(session: Session, *, actor: str, now: datetime) -> None:
+    """Tell that the log has a key again."""
+    _tell(session, KEY_RETURNED, _here(session), actor, now)
 
 
 def resume(session: Session, *, ground: str, actor: str, now: datetime) -> None:
@@ -167,12 +148,12 @@ def resume(session: Session, *, ground: str, actor: str, now: datetime) -> None:
 
     Raises LogNotHeld, and LogRolledBack when it is known that something was.
     """
-    told = standing(session.connection())
-    if not told.held:
+    stands = standing(session.connection())
+    if not stands.held:
         raise LogNotHeld("The log is not held; a scheduler with its key signs.")
-    if told.found is not None:
+    if stands.found is not None:
         raise LogRolledBack(
-            f"{told.found['origin']} signed for {told.found['size']:,} entries, and that checkpoint is "
+            f"{stands.found['origin']} signed for {stands.found['size']:,} entries, and that checkpoint is "
             "not held here: the log cannot go on unchanged; see --accept-rollback."
         )
     _tell(session, RESUMED, _here(session) | {"ground": ground}, actor, now)
@@ -192,7 +173,7 @@ def accept(
     before = known_keys(session)
     lacking = standing(session.connection()).found
     body = {
-        "from": lacking if seen is None else _told(seen),
+        "from": lacking if seen is None else _named(seen),
         "retired": sorted({one.name for one in before} - {successor.name}),
         "before": str(before[-1]) if before else None,
         "key": str(successor),
@@ -219,7 +200,7 @@ def _here(session: Session) -> dict[str, Any]:
     return {"to": {"numbered": head.seq, "sealed": head.sealed, "signed": signed}}
 
 
-def _told(seen: Checkpoint) -> dict[str, Any]:
+def _named(seen: Checkpoint) -> dict[str, Any]:
     return {"origin": seen.origin, "size": seen.size, "root": _packed(seen.root)}
 
 

@@ -5,6 +5,10 @@ number is a sealed entry. Were the tree found damaged, numbering would go on wit
 nobody stops the service by harming the tree, and nothing is ever signed that contradicts a
 checkpoint; the log says so until the tree is whole again.
 
+Of what is visible, entries are taken in the order they were written. Two transactions that touch one
+record write theirs while they hold it, one after the other; their transaction ids tell nothing of that,
+for an id may be given to a transaction that then waits for the other.
+
 Any number of sequencers may run; the one that holds a session advisory lock leads. Since a paused
 leader keeps its lock until `idle_session_timeout` ends its session, every step also proves that
 its epoch is still the newest: a leader that slept cannot number anything.
@@ -31,14 +35,14 @@ _FENCE = text("SELECT seq, alerts_seq, sealed FROM journal_head WHERE epoch = :e
 
 _NUMBER = text(f"""
 WITH chosen AS MATERIALIZED (
-    SELECT id FROM journal_pending ORDER BY transaction, id LIMIT :at_once
+    SELECT id FROM journal_pending ORDER BY id LIMIT :at_once
 ), taken AS (
     DELETE FROM journal_pending USING chosen WHERE journal_pending.id = chosen.id
     RETURNING journal_pending.*
 ), numbered AS (
     INSERT INTO journal (seq, recorded_at, sequenced_at, actor, action, subject, party, topic,
                          receipt, nonce, body)
-    SELECT :seq + row_number() OVER (ORDER BY transaction, id),
+    SELECT :seq + row_number() OVER (ORDER BY id),
            recorded_at, clock_timestamp(), actor, action, subject, party, topic, receipt, nonce, body
     FROM taken
     RETURNING {sealing.COLUMNS}

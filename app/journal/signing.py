@@ -9,6 +9,7 @@ hold it was rolled back behind it, whatever did that; then nothing is signed (`r
 
 import os
 import secrets
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -22,6 +23,11 @@ from app.journal.notes import Checkpoint, Note, NoteUnfit, Signer
 _log = structlog.get_logger()
 
 NAME = "log.key"
+ACTOR = "system:sequencer"
+
+
+class SigningKeyMissing(Exception):
+    """The log has signed before, and its key is not on this machine."""
 
 
 class KeyFileTaken(Exception):
@@ -56,16 +62,31 @@ def load(connection: Connection, path: Path, origin: str | None) -> Signer | Non
     used: the log waits for a decision, its name was given up, or it was rolled back.
     """
     try:
-        if path.exists():
-            signer = Signer.read(path.read_text())
-            return signer if _may_sign(connection, signer, path) else None
-        if connection.scalar(select(LogKey.verifier).limit(1)) is not None:
-            _log.error("signing_key_missing", file=str(path), remedy="see docs/journal.md")
-            return None
-        return make(path, origin)
+        signer = _found(connection, path) or make(path, origin)
+        return signer if _may_sign(connection, signer, path) else None
+    except SigningKeyMissing:
+        _log.error("signing_key_missing", file=str(path), remedy="see docs/operations.md")
+        with Session(connection) as session:
+            rollbacks.key_missing(session, actor=ACTOR, now=_now(connection))
+        return None
     except (OSError, NoteUnfit, KeyFileTaken) as error:
         _log.error("signing_key_unusable", file=str(path), error=str(error))
         return None
+
+
+def _found(connection: Connection, path: Path) -> Signer | None:
+    """Read the key; None where the log never had one. Raises SigningKeyMissing."""
+    if path.exists():
+        return Signer.read(path.read_text())
+    if connection.scalar(select(LogKey.verifier).limit(1)) is not None:
+        raise SigningKeyMissing
+    return None
+
+
+def _now(connection: Connection) -> datetime:
+    now: datetime | None = connection.scalar(select(func.clock_timestamp()))
+    assert now is not None
+    return now
 
 
 def _may_sign(connection: Connection, signer: Signer, path: Path) -> bool:
@@ -79,12 +100,13 @@ def _may_sign(connection: Connection, signer: Signer, path: Path) -> bool:
         return False
     seen = marked(path, signer)
     if seen is None or rollbacks.holds(connection, seen):
+        if told.keyless:
+            with Session(connection) as session:
+                rollbacks.key_returned(session, actor=ACTOR, now=_now(connection))
         return True
     _log.error("log_rolled_back", log=signer.name, signed=seen.size, file=str(mark_file(path)))
-    now = connection.scalar(select(func.clock_timestamp()))
-    assert now is not None
     with Session(connection) as session:
-        rollbacks.found(session, seen, actor="system:sequencer", now=now)
+        rollbacks.found(session, seen, actor=ACTOR, now=_now(connection))
     return False
 
 

@@ -14,7 +14,8 @@ from app.cli.troubles import WrongUse
 from app.database import Sessions
 from app.journal import log, rollbacks, signing
 from app.journal.notes import Checkpoint, Note, Signer
-from app.journal.rollbacks import CheckpointUnfit, LogNotHeld, LogRolledBack
+from app.journal.rollbacks import LogNotHeld, LogRolledBack
+from app.journal.seen import CheckpointUnfit
 from app.journal.sequencer import Sequencer
 from app.settings import Settings
 from tests.journal.test_sequencer import NOW, commit
@@ -199,3 +200,22 @@ def test_a_log_that_signed_nothing_cannot_be_rolled_back(
 ) -> None:
     with pytest.raises(WrongUse):
         decided(sessions, settings, accept="for no reason")
+
+
+def test_a_key_that_is_lost_and_found_is_told_by_the_journal(
+    sessions: Sessions, sequencer: Sequencer, key: Path
+) -> None:
+    filed(sessions, sequencer, "a", "b")
+    sequencer.close()
+    aside = key.rename(key.with_name("elsewhere"))
+    for round in range(2):
+        assert size_of(filed(sessions, sequencer, f"x{round}", f"y{round}")) == 2
+        sequencer.close()
+    assert actions(sessions).count("log.key_missing") == 1
+    aside.rename(key)
+    note = filed(sessions, sequencer, "c")
+    assert size_of(note) == len(actions(sessions))
+    assert actions(sessions).count("log.key_returned") == 1
+    sequencer.close()
+    filed(sessions, sequencer, "d")
+    assert actions(sessions).count("log.key_returned") == 1
