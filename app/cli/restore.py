@@ -77,7 +77,7 @@ def run(settings: Settings, wish: Wish, *, now: datetime) -> int:
         restored_database.fill(target, place / DUMP, manifest)
         troubles = _missing(target, room, found)
         code = _log(target, settings, found, keys, wish.decision, now)
-    lacking = _lacking_keys(settings, room, manifest, now)
+    lacking = _lacking_keys(settings, room, manifest, wish, now)
     for one in [*troubles, *lacking]:
         print(f"MISSING: {one}")
     print("the database, and all that is not named above, is restored")
@@ -209,9 +209,10 @@ def _verified(target: Settings, manifest: Manifest) -> int:
     return int(bool(findings.faults))
 
 
-def _lacking_keys(settings: Settings, room: Room, manifest: Manifest, now: datetime) -> list[str]:
+def _lacking_keys(
+    settings: Settings, room: Room, manifest: Manifest, wish: Wish, now: datetime
+) -> list[str]:
     """Say which keys are not on this machine, and what cannot be done without them."""
-    here = key_copies.here(settings, room, now)
+    found = key_copies.here(settings, room, now)
     last = manifest.journal.keys[-1] if manifest.journal.keys else None
-    moved_on = here.log is not None and here.log.verifier.name != (last or "").partition("+")[0]
-    return here.lacking(None if moved_on else last, manifest.evidence_keys)
+    return found.lacking(None if wish.decision.accept else last, manifest.evidence_keys)

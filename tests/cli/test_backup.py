@@ -21,8 +21,9 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine, make_url, text
 
 from app import clock
-from app.cli import backup_folder
+from app.cli import backup_folder, dumping
 from app.cli.backup_folder import EVIDENCE_LIST, MANIFEST, BackupFolder, Manifest
+from app.cli.dumping import DumpFailed, ProgramTooOld
 from app.cli.postgres import Postgres
 from app.database import Sessions, connect, sessions_of
 from app.evidence.room import Room, room_of
@@ -534,3 +535,59 @@ def test_one_machine_s_data_comes_back_in_another_folder_beside_a_running_servic
         assert not (other / "restoring").exists()
         again = endwatch("verify", folder=other)
         assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_a_role_that_does_not_see_all_rows_takes_no_backup(
+    filed: str,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    role, backups = "drill_short_sighted", tmp_path / "backups"
+    url = make_url(settings.url)
+    with psycopg.connect(settings.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        connection.execute("ALTER TABLE reports ENABLE ROW LEVEL SECURITY")
+        try:
+            narrow = url.set(username=role).render_as_string(False)
+            monkeypatch.setenv("ENDWATCH_DATABASE_URL", narrow)
+            assert run(["backup", str(backups)]) == 2
+            assert "row-level security hides rows of reports" in capsys.readouterr().err
+            assert BackupFolder(backups).whole() == []
+        finally:
+            connection.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
+
+
+def test_a_dump_is_made_only_by_a_program_as_new_as_the_server(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(ProgramTooOld, match="the database is PostgreSQL 99 and no pg_dump here"):
+        dumping.dump(settings.url, 990_000, "00000000-1", tmp_path / "dump", lambda _: None)
+
+
+def test_a_dump_that_fails_says_why_and_never_tells_the_password(
+    settings: Settings, tmp_path: Path
+) -> None:
+    url = make_url(settings.url).set(password="not-to-be-told").render_as_string(False)
+    with pytest.raises(DumpFailed, match="invalid snapshot identifier") as failed:
+        dumping.dump(url, 180_000, "nonsense", tmp_path / "dump", lambda _: None)
+    assert "not-to-be-told" not in str(failed.value)
+
+
+def test_a_signing_key_of_another_log_in_the_data_folder_is_left_and_said(
+    filed: str,
+    elsewhere: Callable[[], Settings],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backups, keys = tmp_path / "backups", tmp_path / "keys"
+    assert run(["backup", str(backups), "--keys", str(keys)]) == 0
+    there = elsewhere()
+    other = signing.make(signing.key_file(there.data_dir, None), "other.example/log")
+    assert run(["restore", str(backups), "--keys", str(keys)]) == 1
+    assert "MISSING: the signing key of tests.example/log" in capsys.readouterr().out
+    kept = Signer.read(signing.key_file(there.data_dir, None).read_text())
+    assert kept.verifier == other.verifier
