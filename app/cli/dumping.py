@@ -32,13 +32,17 @@ def conninfo(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def dump(url: str, version: int, snapshot: str, path: Path, told: Told) -> None:
-    """Write a dump of what a snapshot sees. Raises PostgresTrouble."""
+def dump(
+    url: str, version: int, snapshot: str, path: Path, told: Told, *, role: str | None = None
+) -> None:
+    """Write a dump of what a snapshot sees, as a role that sees all. Raises PostgresTrouble."""
+    seeing = [f"--role={role}", "--enable-row-security"] if role else []
     _run(
         url,
         [
             *(_program("pg_dump", version), "--format=custom", "--compress=1", "--verbose"),
             *(f"--snapshot={snapshot}", "--lock-wait-timeout=60000", f"--file={path}"),
+            *seeing,
         ],
         r"dumping contents of table \"?([^\s\"]+)",
         told,

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.cli import backup, backup_folder, databases, dumping
 from app.cli.backup_folder import Manifest
+from app.cli.cluster import RESTORING
 from app.cli.dumping import patient
 from app.cli.folder_lock import FolderLock
 from app.cli.migrations import MIGRATIONS, migrate
@@ -29,8 +30,6 @@ from app.settings import Settings
 
 Connection = psycopg.Connection[Any]
 
-ASIDE = "restoring"
-"""Folder in the data folder where the database stands until it is whole."""
 MOST_TOLD = 20
 
 _TABLES = """
@@ -83,7 +82,7 @@ def empty(settings: Settings) -> Iterator[Settings]:
                 f"{folder} has a database already: give another folder by ENDWATCH_DATA_DIR, or move "
                 f"{folder / 'postgres'} away"
             )
-        aside = folder / ASIDE
+        aside = folder / RESTORING
         if aside.exists():
             shutil.rmtree(aside)
         with Postgres(aside) as server:

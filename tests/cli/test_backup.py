@@ -25,6 +25,7 @@ from app.cli import backup_folder, dumping
 from app.cli.backup_folder import EVIDENCE_LIST, MANIFEST, BackupFolder, Manifest
 from app.cli.dumping import DumpFailed, ProgramTooOld
 from app.cli.postgres import Postgres
+from app.cli.seeing_all import SEES_ALL
 from app.database import Sessions, connect, sessions_of
 from app.evidence.room import Room, room_of
 from app.journal import log, signing
@@ -529,6 +530,8 @@ def test_one_machine_s_data_comes_back_in_another_folder_beside_a_running_servic
             assert "is in use by another" in refused.stderr
         assert endwatch("restore", backups, folder=folder / "data").returncode == 2
         (other / "restoring" / "postgres").mkdir(parents=True)
+        broken = endwatch("verify", folder=other)
+        assert (broken.returncode, "was broken off" in broken.stderr) == (1, True)
         done = endwatch("restore", backups, "--keys", keys, folder=other)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "signing waits for you" in done.stdout
@@ -591,3 +594,34 @@ def test_a_signing_key_of_another_log_in_the_data_folder_is_left_and_said(
     assert "MISSING: the signing key of tests.example/log" in capsys.readouterr().out
     kept = Signer.read(signing.key_file(there.data_dir, None).read_text())
     assert kept.verifier == other.verifier
+
+
+def test_a_role_that_may_become_one_that_sees_all_takes_whole_backups(
+    filed: str,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    role, backups = "drill_operator", tmp_path / "backups"
+    url = make_url(settings.url)
+    with psycopg.connect(settings.url.replace("+psycopg", ""), autocommit=True) as connection:
+        known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [SEES_ALL]).fetchone()
+        if known is None:
+            connection.execute(f"CREATE ROLE {SEES_ALL} NOLOGIN")
+        connection.execute(f"CREATE ROLE {role} LOGIN IN ROLE {SEES_ALL}")
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {SEES_ALL}")
+        connection.execute(f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {SEES_ALL}")
+        connection.execute("ALTER TABLE reports ENABLE ROW LEVEL SECURITY")
+        connection.execute(f"CREATE POLICY shown ON reports TO {SEES_ALL} USING (true)")
+        try:
+            monkeypatch.setenv(
+                "ENDWATCH_DATABASE_URL", url.set(username=role).render_as_string(False)
+            )
+            assert run(["backup", str(backups)]) == 0
+            assert Manifest.read(only(backups)).rows["reports"] == 1
+        finally:
+            connection.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
+            if known is None:
+                connection.execute(f"DROP OWNED BY {SEES_ALL}")
+                connection.execute(f"DROP ROLE {SEES_ALL}")
