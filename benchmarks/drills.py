@@ -28,9 +28,10 @@ import psycopg
 from sqlalchemy import make_url
 
 from app.clock import now
+from benchmarks.backups import backups
 from benchmarks.commits import commits
 from benchmarks.ground import free_port, wait_ready
-from benchmarks.restores import backups, point_in_time
+from benchmarks.point_in_time import point_in_time
 from benchmarks.schedulers import schedulers
 
 LICENSE = {

@@ -7,9 +7,10 @@ import pytest
 
 from app.cli.postgres import Postgres
 from benchmarks import drills, one_license
+from benchmarks.backups import backups
 from benchmarks.commits import commits
 from benchmarks.figures import FIGURES
-from benchmarks.restores import backups, point_in_time
+from benchmarks.point_in_time import point_in_time
 from monitors import catalogue
 
 
