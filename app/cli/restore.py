@@ -170,12 +170,10 @@ def _log(
         session.commit()
         if keys.log is not None:
             key_copies.put_log_key(settings, keys.log)
-        if manifest.journal.keys:
-            waits = resuming.decide(session, settings, known, now=now)
-            session.commit()
-            said = decision.accept or decision.unchanged
-            code = max(code, waits if said or _behind(session) else 0)
-    return code
+        waits = resuming.decide(session, settings, known, now=now)
+        session.commit()
+        said = decision.accept or decision.unchanged
+        return max(code, waits if said or _behind(session) else 0)
 
 
 def _number(target: Settings) -> None:

@@ -130,7 +130,9 @@ def _accept(
     """Go on under another name: a new key, the old one put aside, and the journal tells."""
     known = rollbacks.known_keys(session)
     if not known:
-        raise WrongUse("this log has signed nothing yet, so that it cannot be rolled back")
+        raise WrongUse(
+            "this log has signed nothing yet, so that it cannot be rolled back: say --nothing-later"
+        )
     place = signing.key_file(databases.data_folder(settings), settings.log_key_file)
     aside = signing.put_aside(place)
     made: Signer = signing.make(place, rollbacks.name_after(known[-1].name, now))

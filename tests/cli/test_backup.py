@@ -625,3 +625,25 @@ def test_a_role_that_may_become_one_that_sees_all_takes_whole_backups(
             if known is None:
                 connection.execute(f"DROP OWNED BY {SEES_ALL}")
                 connection.execute(f"DROP ROLE {SEES_ALL}")
+
+
+def test_a_database_in_which_nothing_was_signed_yet_comes_back_and_signs_when_told_to(
+    settings: Settings,
+    elsewhere: Callable[[], Settings],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backups = tmp_path / "backups"
+    assert run(["backup", str(backups)]) == 0
+    there = elsewhere()
+    assert run(["restore", str(backups)]) == 0
+    assert "signing waits for you" in capsys.readouterr().out
+    assert run(["journal", "resume", "--accept-rollback", "of nothing"]) == 2
+    assert run(["journal", "resume", "--nothing-later", "it was new"]) == 0
+    engine = connect(there)
+    with closing(_sequencer(engine, there)) as sequencer:
+        sequencer.tick()
+    with sessions_of(engine)() as session:
+        assert Checkpoint.read(Note.read(log.checkpoint(session)).text).size == 2
+    engine.dispose()
+    assert run(["verify"]) == 0
