@@ -22,7 +22,7 @@ from app.audits.plan_desk import PlanDesk
 from app.database import Sessions, connect, sessions_of
 from app.evidence import looking as evidence
 from app.evidence.room import Room, room_of
-from app.journal import signing
+from app.journal import signing, witness_watch
 from app.journal.sequencer import Sequencer
 from app.licenses import service as licenses
 from app.obligations import service as obligations
@@ -60,7 +60,11 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
     engine = connect(settings, pool_size=6)
     sessions = sessions_of(engine)
     key = signing.key_file(settings.data_dir, settings.log_key_file)
-    sequencer = Sequencer(engine, partial(signing.load, path=key, origin=settings.log_origin))
+    sequencer = Sequencer(
+        engine,
+        partial(signing.load, path=key, origin=settings.log_origin),
+        partial(signing.mark, path=key),
+    )
     plan_desk = PlanDesk(sessions, now)
     scheduler = BackgroundScheduler(
         timezone="UTC",
@@ -80,6 +84,7 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
         "tidy up evidence": (_tidy(room_of(settings)), 60),
         "solve plans of visits": (lambda *_: plan_desk.tick(), 2),
         "prepare partitions": (_prepare(settings), 3600),
+        "look at witnesses": (_look_at_witnesses(settings), 600),
     }
     for name, (job, seconds) in jobs.items():
         scheduler.add_job(
@@ -144,6 +149,15 @@ def _tidy(room: Room) -> Callable[[Sessions, datetime], None]:
         evidence.tidy(sessions, room, now=now)
 
     return tidy
+
+
+def _look_at_witnesses(settings: Settings) -> Callable[[Sessions, datetime], None]:
+    def look(sessions: Sessions, now: datetime) -> None:
+        with sessions() as session:
+            witness_watch.look(session, settings.log_witnesses, now=now)
+            session.commit()
+
+    return look
 
 
 def _prepare(settings: Settings) -> Callable[[Sessions, datetime], None]:

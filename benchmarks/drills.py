@@ -28,7 +28,10 @@ import psycopg
 from sqlalchemy import make_url
 
 from app.clock import now
+from benchmarks.backups import backups
+from benchmarks.commits import commits
 from benchmarks.ground import free_port, wait_ready
+from benchmarks.point_in_time import point_in_time
 from benchmarks.schedulers import schedulers
 
 LICENSE = {
@@ -354,6 +357,9 @@ DRILLS: dict[str, tuple[Callable[[int], dict[str, Any]], int, int]] = {
     "kills": (kills, 24, 3),
     "full_disk": (full_disk, 1, 1),
     "schedulers": (schedulers, 10, 1),
+    "commits": (commits, 25, 1),
+    "backups": (backups, 5, 1),
+    "point_in_time": (point_in_time, 4, 1),
 }
 
 

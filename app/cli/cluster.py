@@ -11,6 +11,8 @@ from app.cli.postgres_troubles import OtherVersion
 from app.cli.system_account import hand_over
 
 SUPERUSER: Final = "postgres"
+RESTORING: Final = "restoring"
+"""Folder in a data folder where a restore makes the cluster until it is whole."""
 
 
 def make_cluster(cluster: Path, programs: Programs) -> None:

@@ -47,6 +47,18 @@ app.add_typer(signing_key, name="signing-key")
 Party = Annotated[str | None, typer.Option(metavar="REF", help="Reference of the exporter")]
 Parent = Annotated[int | None, typer.Option(hidden=True)]
 File = Annotated[Path, typer.Argument(metavar="FILE")]
+Seen = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="A checkpoint, proof or state of `verify` seen of this log"),
+]
+Accepted = Annotated[
+    str | None,
+    typer.Option("--accept-rollback", metavar="GROUND", help="Go on under another name, and tell"),
+]
+Unchanged = Annotated[
+    str | None,
+    typer.Option("--nothing-later", metavar="GROUND", help="Nothing was signed after the copy"),
+]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -393,6 +405,60 @@ def sign(
 
 
 @app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="TO_FOLDER", help="Folder of backups")],
+    *,
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Copy the keys here, apart from backups"),
+    ] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Copy evidence out of its bucket, too")
+    ] = False,
+) -> int:
+    """Back up database and evidence as of one moment, beside a running service or alone.
+
+    Each backup is a folder of its own; evidence is copied once for all of them. What is broken off
+    never looks whole, and the next backup goes on. Exits with 1 when something was not there to copy.
+    """
+    from app import clock
+    from app.cli import backup as copying
+
+    return copying.run(_settings(), to, keys, evidence=evidence, now=clock.now())
+
+
+@app.command()
+def restore(
+    source: Annotated[
+        Path, typer.Argument(metavar="FROM_FOLDER", help="A backup, or a folder of them")
+    ],
+    *,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder that --keys of backup filled")
+    ] = None,
+    leave_damaged: Annotated[
+        bool, typer.Option("--leave-damaged", help="Restore all but damaged files of evidence")
+    ] = False,
+    seen: Seen = None,
+    accepted: Accepted = None,
+    unchanged: Unchanged = None,
+) -> int:
+    """Restore a backup into an empty data folder or database, verify it, say what is missing.
+
+    Of a folder of backups the newest is taken. The log signs nothing until --nothing-later or
+    --accept-rollback is said, here or to `journal resume`. Exits with 1 when something is missing or
+    not well, 2 when it cannot be restored here.
+    """
+    from app import clock
+    from app.cli import restore as restoring
+    from app.cli.resuming import Decision
+
+    decision = Decision(seen or [], accepted, unchanged)
+    wish = restoring.Wish(source, keys, decision, leave_damaged)
+    return restoring.run(_settings(), wish, now=clock.now())
+
+
+@app.command()
 def samples(folder: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> int:
     """Copy the sample files into a folder, to look at and to try."""
     from app.cli import samples as shipped
@@ -586,3 +652,17 @@ def new_key() -> int:
     from app.cli import erasing
 
     return erasing.new_key(_settings())
+
+
+@journal.command("resume")
+def resume(*, seen: Seen = None, accepted: Accepted = None, unchanged: Unchanged = None) -> int:
+    """Say how the log goes on after a restore; without options, how it stands.
+
+    It signs nothing until then: a log that goes on under its old name where it was rolled back signs
+    two histories. Exits with 1 while nothing is signed.
+    """
+    from app import clock
+    from app.cli import resuming
+
+    decision = resuming.Decision(seen or [], accepted, unchanged)
+    return resuming.run(_settings(), decision, now=clock.now())

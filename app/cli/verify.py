@@ -428,11 +428,20 @@ class Fold:
             self.tables[table][name] = row
             self.last[table, name] = told["seq"]
 
-    def compare(self, rows: dict[str, dict[str, Any]], findings: Findings) -> None:
-        """Compare with the tables of an export; those it does not hold are not compared."""
+    def compare(
+        self, rows: dict[str, dict[str, Any]], waiting: set[str], findings: Findings
+    ) -> None:
+        """Compare with the tables of an export; those it does not hold are not compared.
+
+        Nor are rows of which an entry waits for its number: a service that is at work has some.
+        """
+        if rows and waiting:
+            findings.notes.append(
+                f"{len(waiting):,} subjects are not compared: entries about them have no number yet"
+            )
         for table, found in rows.items():
             right = self.tables[table]
-            for name in sorted(right.keys() | found.keys()):
+            for name in sorted((right.keys() | found.keys()) - waiting):
                 if right.get(name) != found.get(name):
                     what = _difference(right.get(name), found.get(name))
                     findings.fault(self.last.get((table, name), 0), f"{table} {name}: {what}")
@@ -501,6 +510,8 @@ class Export:
     leaves: bytearray = field(default_factory=bytearray)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     folded: Fold = field(default_factory=Fold)
+    rollbacks: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
     whole: bool = False
 
     def take(self, word: bytes, rest: bytes) -> None:
@@ -520,6 +531,8 @@ class Export:
                 self.keys.append(rest.decode())
             case b"numbered":
                 self.numbered = int(rest)
+            case b"waiting":
+                self.waiting.add(json.loads(rest).partition(":")[2])
             case b"end":
                 self.whole = True
 
@@ -570,6 +583,8 @@ class _Entries:
         if b'"body":"sha256:%b"' % sha256(body).hexdigest().encode() not in entry:
             self.findings.fault(seq, "its body is not the one its sealed form names")
         export.folded.take(entry, body)
+        if entry.startswith(b'{"action":"journal.rolled_back"'):
+            export.rollbacks.append((seq, json.loads(body)))
 
 
 def check_export(path: Path, trust: Trust, findings: Findings) -> None:
@@ -581,7 +596,8 @@ def check_export(path: Path, trust: Trust, findings: Findings) -> None:
     tree = Tree(bytes(export.leaves))
     checkpoints = _checkpoints(export, trust, findings)
     _check_ends(export, tree.size, checkpoints, findings)
-    bad = _check_roots(tree, [*checkpoints, *_past(checkpoints, trust)], findings)
+    past = _not_given_up(_past(checkpoints, trust), export, findings)
+    bad = _check_roots(tree, [*checkpoints, *past], findings)
     if bad is None:
         signed = checkpoints[-1].size if checkpoints else 0
         findings.faults = [_blamed(seq, what, signed) for seq, what in findings.faults]
@@ -590,7 +606,7 @@ def check_export(path: Path, trust: Trust, findings: Findings) -> None:
     elif not findings.named(*bad):
         first = max(bad[0], _rewritten_from(export, tree))
         findings.fault(first, f"from here to entry {bad[1]} at least one was changed")
-    export.folded.compare(export.rows, findings)
+    export.folded.compare(export.rows, export.waiting, findings)
     for seq, what in export.folded.signatures.faults:
         findings.fault(seq, what)
     if export.folded.signatures.held:
@@ -614,7 +630,8 @@ def _compare_leaves(export: Export, findings: Findings) -> None:
 
 def _checkpoints(export: Export, trust: Trust, findings: Findings) -> list[Checkpoint]:
     """Read the checkpoints of an export, smallest first, and check who signed."""
-    if not {key.text for key in trust.keys} & set(export.keys):
+    asked = trust.keys or export.keys or export.signed  # else the log has signed nothing yet
+    if asked and not {key.text for key in trust.keys} & set(export.keys):
         findings.fault(0, "the log names none of the keys you trust")
     found = []
     for size, root, note in sorted(export.signed):
@@ -631,10 +648,35 @@ def _checkpoints(export: Export, trust: Trust, findings: Findings) -> list[Check
 
 
 def _past(checkpoints: Sequence[Checkpoint], trust: Trust) -> list[Checkpoint]:
-    """Give the checkpoints that were seen of this log before."""
+    """Give the checkpoints that were seen of this log before, by whatever name it had then."""
     if not checkpoints:
         return [Checkpoint.read(note) for note in trust.state.notes]
-    return trust.state.seen(checkpoints[-1].origin)
+    return [one for name in {one.origin for one in checkpoints} for one in trust.state.seen(name)]
+
+
+def _not_given_up(
+    past: Iterable[Checkpoint], export: Export, findings: Findings
+) -> list[Checkpoint]:
+    """Leave out what was seen of a log beyond where it admits to have been rolled back; note it."""
+    ends: dict[str, int] = {}
+    for seq, told in export.rollbacks:
+        end = (told["to"]["signed"] or {"size": 0})["size"]
+        ends |= {name: end for name in told["retired"] if name not in ends}
+        before = f"from {told['from']['size']:,} " if told["from"] else ""
+        findings.notes.append(
+            f"entry {seq} tells that the log was rolled back {before}to {end:,} entries: "
+            f"{told['ground']}"
+        )
+    kept = []
+    for one in past:
+        if one.size <= ends.get(one.origin, one.size):
+            kept.append(one)
+        else:
+            findings.notes.append(
+                f"you have seen {one.origin} sign for {one.size:,} entries; those after "
+                f"{ends[one.origin]:,} were given up by that rollback"
+            )
+    return kept
 
 
 def _check_ends(

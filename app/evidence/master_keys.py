@@ -81,6 +81,20 @@ class MasterKeys:
                 self._seen = seen
             return self._known
 
+    def there(self) -> bool:
+        """Whether there is a key file; asking makes none."""
+        return self._path.exists()
+
+    def join(self, others: "MasterKeys", now: datetime) -> None:
+        """Take in the keys of another key file, beside those that are here already."""
+        known = {
+            one.id: one for one in (*others.all(now), *(self.all(now) if self.there() else ()))
+        }
+        with self._lock:
+            self._write(
+                tuple(sorted(known.values(), key=lambda one: one.made_at)), first=not self.there()
+            )
+
     def add(self, now: datetime) -> MasterKey:
         """Make a further master key; what comes in from now on is wrapped by it."""
         made = _made(now)

@@ -168,6 +168,11 @@ def _proof(session: Session, row: Any) -> Proof | None:
     return Proof(row.seq, _sealed(row), path, with_witnesses(session, found))
 
 
+def root(session: Session, size: int) -> bytes:
+    """Work out the root of the first entries from the tiles."""
+    return tree.spanned(0, size, _nodes(session))
+
+
 def _nodes(session: Session) -> tree.Node:
     """Give nodes of the tree from its tiles, each read once."""
     tiles: dict[tuple[int, int], bytes] = {}

@@ -46,7 +46,7 @@ class PendingEntry(Base):
 class Entry(Base):
     """A numbered change. Numbers are contiguous and follow the order of commits.
 
-    `topic` names the feed that tells it (`alert`, `access`); `party` whose filing it is; `receipt` is
+    `topic` names the feed that tells it (`alert`, `access`, `log`); `party` whose filing it is; `receipt` is
     what the filer asks for its proof by. The random `nonce` keeps the public hash of an entry from
     being guessed. Rows are only ever added, and sealed by the tree in `journal_tiles`.
     """

@@ -54,6 +54,8 @@ class Seal:
 
     def __init__(self, signer: Signer | None) -> None:
         self.signer = signer
+        self.note: str | None = None
+        """The checkpoint signed last, which nobody sees before the commit."""
         self._edge: Edge | None = None
 
     def begin(self, connection: Connection, sealed: int) -> None:
@@ -88,7 +90,8 @@ class Seal:
             return
         root = self._standing(connection, size).root()
         note = Checkpoint(self.signer.name, size, root).signed(self.signer)
-        connection.execute(_SIGN, {"size": size, "root": root, "note": note})
+        if connection.execute(_SIGN, {"size": size, "root": root, "note": note}).rowcount:
+            self.note = note
 
     def _standing(self, connection: Connection, size: int) -> Edge:
         """Give the edge of the tree of a size, read and checked against what was signed for."""

@@ -5,6 +5,10 @@ number is a sealed entry. Were the tree found damaged, numbering would go on wit
 nobody stops the service by harming the tree, and nothing is ever signed that contradicts a
 checkpoint; the log says so until the tree is whole again.
 
+Of what is visible, entries are taken in the order they were written. Two transactions that touch one
+record write theirs while they hold it, one after the other; their transaction ids tell nothing of that,
+for an id may be given to a transaction that then waits for the other.
+
 Any number of sequencers may run; the one that holds a session advisory lock leads. Since a paused
 leader keeps its lock until `idle_session_timeout` ends its session, every step also proves that
 its epoch is still the newest: a leader that slept cannot number anything.
@@ -31,14 +35,14 @@ _FENCE = text("SELECT seq, alerts_seq, sealed FROM journal_head WHERE epoch = :e
 
 _NUMBER = text(f"""
 WITH chosen AS MATERIALIZED (
-    SELECT id FROM journal_pending ORDER BY transaction, id LIMIT :at_once
+    SELECT id FROM journal_pending ORDER BY id LIMIT :at_once
 ), taken AS (
     DELETE FROM journal_pending USING chosen WHERE journal_pending.id = chosen.id
     RETURNING journal_pending.*
 ), numbered AS (
     INSERT INTO journal (seq, recorded_at, sequenced_at, actor, action, subject, party, topic,
                          receipt, nonce, body)
-    SELECT :seq + row_number() OVER (ORDER BY transaction, id),
+    SELECT :seq + row_number() OVER (ORDER BY id),
            recorded_at, clock_timestamp(), actor, action, subject, party, topic, receipt, nonce, body
     FROM taken
     RETURNING {sealing.COLUMNS}
@@ -59,17 +63,27 @@ def keyless(connection: Connection) -> None:
     del connection
 
 
+def unmarked(note: str) -> None:
+    """Keep no mark of what was signed."""
+    del note
+
+
 class Sequencer:
     """One contender for the numbering of the journal. `tick` is called ten times a second.
 
-    `key` gives the key to sign with, asked for whenever the lead is taken.
+    `key` gives the key to sign with, asked for whenever the lead is taken. `mark` is told every
+    checkpoint that was signed, after its commit.
     """
 
     def __init__(
-        self, engine: Engine, key: Callable[[Connection], Signer | None] = keyless
+        self,
+        engine: Engine,
+        key: Callable[[Connection], Signer | None] = keyless,
+        mark: Callable[[str], None] = unmarked,
     ) -> None:
         self._engine = engine
         self._key = key
+        self._mark = mark
         self._seal: Seal | None = None
         self._connection: Connection | None = None
         self._epoch = 0
@@ -127,7 +141,7 @@ class Sequencer:
                     return
                 seal.begin(connection, head.sealed)
                 sealed = seal.older(connection, head.sealed, AT_ONCE)
-                connection.commit()
+                self._commit(connection, seal)
         except TreeDamaged as error:
             connection.rollback()
             _log.error("journal_tree_damaged", error=str(error), remedy="endwatch verify")
@@ -167,8 +181,15 @@ class Sequencer:
                 self._seal.extend(connection, head.sealed, rows)
         except TreeDamaged as error:
             return self._number_unsealed(connection, error)
-        connection.commit()
+        self._commit(connection, self._seal)
         return len(rows)
+
+    def _commit(self, connection: Connection, seal: Seal | None) -> None:
+        """Commit, and only then keep in mind what was signed: what was not committed nobody saw."""
+        connection.commit()
+        if seal is not None and seal.note is not None:
+            self._mark(seal.note)
+            seal.note = None
 
     def _number_unsealed(self, connection: Connection, error: TreeDamaged) -> int:
         """Number the same portion again without the tree, which somebody has harmed."""

@@ -7,7 +7,10 @@ import pytest
 
 from app.cli.postgres import Postgres
 from benchmarks import drills, one_license
+from benchmarks.backups import backups
+from benchmarks.commits import commits
 from benchmarks.figures import FIGURES
+from benchmarks.point_in_time import point_in_time
 from monitors import catalogue
 
 
@@ -44,3 +47,26 @@ def test_a_full_disk_loses_nothing_and_is_survived() -> None:
     figures = drills.full_disk(1)
     assert figures["lost"] == 0
     assert figures["seconds until back"] <= 30
+
+
+def test_a_commit_that_is_cut_off_or_fails_is_never_acknowledged_without_its_row() -> None:
+    figures = commits(1)
+    assert min(figures[f"cut {when} COMMIT"] for when in ("before", "after")) >= 10
+    assert figures["COMMIT failed"] > 0
+    assert figures["answered as the first time"] > 0
+    assert (figures["lost"], figures["doubled"], figures["answered otherwise"]) == (0, 0, 0)
+
+
+def test_a_backup_beside_running_clients_comes_back_to_the_row() -> None:
+    figures = backups(1)
+    assert figures["acknowledged before"] > 0
+    assert (figures["tables that differ"], figures["lost of these"]) == (0, 0)
+
+
+def test_a_database_set_back_in_time_is_right_to_the_row_and_the_rollback_is_flagged() -> None:
+    figures = point_in_time(1)
+    assert figures["tables that differ"] == 0
+    assert figures["filed after the moment"] > 0
+    assert figures["witnessed"] > figures["went back to"]
+    assert figures["flagged by the verifier"]
+    assert figures["silent until decided"]

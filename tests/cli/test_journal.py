@@ -124,3 +124,28 @@ def test_a_new_key_is_made_where_there_is_none(
     assert kept.verifier == told
     assert run(["journal", "new-key"]) == 2
     assert "move it away" in capsys.readouterr().err
+
+
+def test_a_database_is_verified_while_entries_wait_for_their_numbers(
+    make_license: MakeLicense,
+    exporter: Door,
+    sequencer: Sequencer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    license = make_license(condition("gallery_cap", max_enrolled=5_000), serials=("G-1",))
+    while sequencer.tick():
+        pass
+    report = {
+        "kind": "attestation",
+        "license": license["number"],
+        "reference": "ATT-1",
+        "observed_at": "2026-03-31T12:00:00Z",
+        "statements": [{"subject": {"serial": "G-1"}, "facts": {"gallery_size": 5_210}}],
+    }
+    assert exporter.post("/v1/reports", report).status_code == 201
+    assert run(["verify"]) == 0
+    assert "subjects are not compared" in capsys.readouterr().out
+    while sequencer.tick():
+        pass
+    assert run(["verify"]) == 0
+    assert "not compared" not in capsys.readouterr().out

@@ -268,3 +268,16 @@ def test_more_than_one_portion_is_numbered_in_the_same_order(
     assert sequencer.tick() == 5_000
     assert sequencer.tick() == 500
     assert [subject for _, subject in numbered(sessions)] == subjects
+
+
+def test_who_waited_for_a_record_is_numbered_after_who_held_it(
+    sessions: Sessions, sequencer: Sequencer
+) -> None:
+    with sessions() as waits, sessions() as holds:
+        waits.execute(text("SELECT pg_current_xact_id()"))  # it is given its id first, then waits
+        write(holds, "held it")
+        holds.commit()
+        write(waits, "waited for it")
+        waits.commit()
+    sequencer.tick()
+    assert [subject for _, subject in numbered(sessions)] == ["held it", "waited for it"]

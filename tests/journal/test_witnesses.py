@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.cli import verify
 from app.database import Sessions
-from app.journal import notes, witnesses
+from app.journal import notes, rollbacks, witness_watch, witnesses
 from app.journal.notes import COSIGNATURE, DASH, NoteUnfit, Signer, Verifier
 from app.journal.sequencer import Sequencer
 from app.main import create_app
@@ -151,3 +152,33 @@ def test_notes_and_keys_of_others_are_read() -> None:
     assert verifier.check(signature, note.text) is None
     with pytest.raises(NoteUnfit):
         verifier.check(signature, f"{note.text} ")
+
+
+def test_a_witness_that_falls_silent_and_comes_back_is_told_by_the_journal(
+    client: TestClient,
+    signed: str,
+    witness: Witness,
+    time: Clock,
+    sessions: Sessions,
+    sequencer: Sequencer,
+) -> None:
+    def looked(**later: float) -> list[str]:
+        with sessions.begin() as session:
+            return witness_watch.look(
+                session, str(witness.verifier), now=time() + timedelta(**later)
+            )
+
+    def told() -> list[str]:
+        with sessions() as session:
+            rows = rollbacks.told(session.connection())
+        return [row.action for row in rows]
+
+    assert looked(hours=23) == []
+    assert looked(hours=25) == looked(hours=26) == [witness.verifier.name]
+    assert told() == ["witness.silent"]
+    cosigned = witness.cosign(signed, int(time().timestamp()))
+    assert client.post("/log/cosignatures", content=cosigned.encode()).status_code == 200
+    assert looked(hours=27) == looked(days=30) == []
+    assert told() == ["witness.silent", "witness.back"]
+    sequencer.tick()
+    assert looked(days=60) == [witness.verifier.name]
