@@ -52,6 +52,7 @@ from app.obligations.release import router as release
 from app.obligations.router import router as obligations
 from app.operation import Observed
 from app.operation import router as operation
+from app.people.recognition import Recognition
 from app.reports.documents import router as documents
 from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
@@ -177,6 +178,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.engine = engine
     app.state.sessions = sessions_of(engine)
     app.state.keyring = Keyring(app.state.sessions)
+    app.state.recognition = Recognition(app.state.sessions, settings)
     app.state.room = room_of(settings)
     app.state.uploads = Uploads(settings)
     app.state.watch = Watch(_conninfo(settings), app.state.keyring.forget)

@@ -72,6 +72,27 @@ class Settings(BaseSettings):
     clamav: str | None = Field(
         default=None, description="ClamAV daemon that looks at every file: socket path or host:port"
     )
+    passkeys: str = Field(
+        default="required",
+        pattern="^(required|optional)$",
+        description="Whether people of the authority must have a passkey: required or optional",
+    )
+    passkey_domain: str = Field(
+        default="localhost",
+        pattern=r"^[a-z0-9.-]{1,253}$",
+        description="Host name that passkeys belong to (WebAuthn's RP id), as endwatch.example",
+    )
+    origins: str = Field(
+        default="",
+        description="Addresses of this service in a browser, as https://endwatch.example, with spaces "
+        "between them; none: the host a request names",
+    )
+    session_idle_minutes: int = Field(
+        default=30, ge=1, le=1440, description="Minutes after which an unused session ends"
+    )
+    session_hours: int = Field(
+        default=12, ge=1, le=720, description="Hours after which every session ends"
+    )
     partitions_ahead_months: int = Field(
         default=3, ge=1, le=24, description="Months of readings to prepare tables for"
     )

@@ -38,17 +38,26 @@ class May:
 
     async def __call__(self, request: Request) -> Actor:
         """Recognize who is asking and whether the role may."""
-        token = self._token(request.headers.get("authorization"))
-        if token is None:
-            raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
-        keyring, now = request.app.state.keyring, request.app.state.clock()
-        actor: Actor | None = keyring.remembered(token, now)
-        if actor is None:
-            actor = await run_in_threadpool(keyring.recognize, token, now)
-        assert actor is not None
+        actor = await self._recognized(request)
         if actor.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
-            raise RoleNotAllowed(f"A key of role {actor.role} may not do this; needed: {allowed}.")
+            raise RoleNotAllowed(f"Role {actor.role} may not do this; needed: {allowed}.")
+        return actor
+
+    async def _recognized(self, request: Request) -> Actor:
+        """Recognize a key, or without any Authorization a person who is signed in."""
+        header = request.headers.get("authorization")
+        token = self._token(header)
+        actor: Actor | None = None
+        if header is None:
+            actor = await request.app.state.recognition(request)
+        elif token is not None:
+            keyring, now = request.app.state.keyring, request.app.state.clock()
+            actor = keyring.remembered(token, now)
+            if actor is None:
+                actor = await run_in_threadpool(keyring.recognize, token, now)
+        if actor is None:
+            raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
         return actor
 
     def _token(self, header: str | None) -> str | None:
