@@ -20,6 +20,8 @@ from app.access.rules import (
     PasswordMissing,
     Role,
     RoleNotAllowed,
+    check_scope,
+    scope_of,
 )
 
 scheme = HTTPBearer(
@@ -33,6 +35,8 @@ password_scheme = HTTPBasic(
 class May:
     """The declaration of a route: which roles may use it. Answers with the actor."""
 
+    for_keys = True
+
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
 
@@ -42,6 +46,7 @@ class May:
         if actor.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise RoleNotAllowed(f"Role {actor.role} may not do this; needed: {allowed}.")
+        check_scope(actor, request.scope["route"].path, request.method)
         return actor
 
     async def _recognized(self, request: Request) -> Actor:
@@ -130,6 +135,18 @@ def undeclared(routers: Iterable[APIRouter]) -> list[str]:
         for route in routes
         if isinstance(route, APIRoute) and not any(map(_declares, calls(route)))
     ]
+
+
+def scopes_of(routers: Iterable[APIRouter]) -> frozenset[str]:
+    """List the scopes a key can be narrowed to, by the routes that ask for a key."""
+    return frozenset(
+        scope_of(route.path, method)
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        and any(isinstance(call, May) and call.for_keys for call in calls(route))
+        for method in route.methods or ()
+    )
 
 
 def calls(route: APIRoute) -> list[Callable[..., Any] | None]:

@@ -11,6 +11,7 @@ from app.database import Sessions
 from app.people import rules, sessions
 from app.people.rules import (
     Level,
+    PartyAdministratorNeeded,
     PersonNeeded,
     Presence,
     SessionMissing,
@@ -59,6 +60,8 @@ class MayInPerson(May):
     which is asked of those alone who have one: where the passkey is still needed, it is recent.
     """
 
+    for_keys = False
+
     def __init__(self, *roles: Role, half_way: bool = False, recent: bool = False) -> None:
         super().__init__(*(roles or Role))
         self.half_way = half_way
@@ -81,6 +84,25 @@ class MayInPerson(May):
         if self.recent:
             rules.check_recent(found.authenticated_at, request.app.state.clock())
         return found
+
+
+class MayAdminister(May):
+    """The declaration of a route for administrators, and for an exporter's own administrator.
+
+    A key of an exporter administers nobody, whoever made it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Role.ADMINISTRATOR, Role.EXPORTER)
+
+    async def __call__(self, request: Request) -> Actor:
+        """Recognize who is asking, and whether they administer anybody."""
+        actor = await super().__call__(request)
+        if not rules.administers(actor):
+            raise PartyAdministratorNeeded(
+                "Ask an administrator, or the administrator of your party."
+            )
+        return actor
 
 
 def set_cookie(
