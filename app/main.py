@@ -62,6 +62,7 @@ from app.obligations.router import router as obligations
 from app.operation import Observed
 from app.operation import router as operation
 from app.people.account_router import router as account
+from app.people.keys import EndedKeys
 from app.people.keys_router import router as keys
 from app.people.people_router import router as people
 from app.people.recognition import COOKIE, MayInPerson, Recognition
@@ -213,7 +214,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.clock = now
     app.state.engine = engine
     app.state.sessions = sessions_of(engine)
-    app.state.keyring = Keyring(app.state.sessions)
+    app.state.keyring = Keyring(app.state.sessions, EndedKeys(app.state.sessions))
     app.state.scopes = scopes_of(ROUTERS)
     app.state.recognition = Recognition(app.state.sessions, settings)
     app.state.room = room_of(settings)

@@ -3,7 +3,7 @@
 import hmac
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -90,11 +90,15 @@ def revoke(session: Session, id: str, *, now: datetime) -> Key:
 class Keyring:
     """Recognizes keys, remembering them for half a minute so that a poll costs no query.
 
-    `forget` is called when the journal tells of a change to keys.
+    `forget` is called when the journal tells of a change to keys; `on_ended` with a key that has
+    expired or was revoked, and is still used with its right secret.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(
+        self, sessions: Sessions, on_ended: Callable[[Key, datetime], None] | None = None
+    ) -> None:
         self._sessions = sessions
+        self._on_ended = on_ended
         self._known: dict[str, tuple[Actor, float, datetime]] = {}
         self._lock = threading.Lock()
 
@@ -120,6 +124,8 @@ class Keyring:
             key = session.scalar(select(Key).where(Key.id == match[1]))
         ends = None if key is None else _ends(key, rules.digest(match[2]), now)
         if key is None or ends is None:
+            if key is not None and self._on_ended and _fits(key, rules.digest(match[2])):
+                self._on_ended(key, now)
             raise KeyMissing("This key is not known, has expired or was revoked. Ask for another.")
         scopes = None if key.scopes is None else frozenset(key.scopes)
         actor = Actor(key.id, Role(key.role), key.party, scopes, key.made_by)
@@ -138,7 +144,7 @@ class Keyring:
 def _ends(key: Key, digest: bytes, now: datetime) -> datetime | None:
     """Say until when a secret opens; None: it does not, or not any more."""
     ends = []
-    if hmac.compare_digest(key.digest, digest):
+    if _fits(key, digest):
         ends.append(datetime.max.replace(tzinfo=UTC))
     if key.previous_digest is not None and hmac.compare_digest(key.previous_digest, digest):
         ends.append(key.previous_until or now)
@@ -146,6 +152,10 @@ def _ends(key: Key, digest: bytes, now: datetime) -> datetime | None:
         return None
     until = min(max(ends), key.expires_at or max(ends))
     return until if until > now else None
+
+
+def _fits(key: Key, digest: bytes) -> bool:
+    return hmac.compare_digest(key.digest, digest)
 
 
 def is_same_person(session: Session, name: str, actor: Actor) -> bool:

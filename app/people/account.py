@@ -41,11 +41,12 @@ def show(session: Session, who: Presence, settings: Settings) -> AccountOut:
     """Show somebody their own account."""
     person = session.get_one(Person, who.key)
     own = session.get_one(PersonSession, who.session)
+    known = passkeys.of(session, person.id) if who.level is Level.FULL else []
     return AccountOut(
         person=PersonOut.model_validate(person),
         state=rules.STATES[who.level],
         session=show_session(own, who),
-        passkeys=[PasskeyOut.model_validate(one) for one in passkeys.of(session, person.id)],
+        passkeys=[PasskeyOut.model_validate(one) for one in known],
         passkey_required=settings.passkeys == "required" and who.role in OF_THE_AUTHORITY,
         recovery_codes_left=recovery.left(session, person.id),
     )

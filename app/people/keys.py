@@ -5,7 +5,7 @@ remember.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from app.access import service as access
 from app.access.models import Key
 from app.access.rules import Actor, Role
 from app.access.service import KeyUnknown
+from app.database import Sessions
 from app.errors import Invalid, NotAllowed
 from app.people import rules
 from app.people.schemas import KeyIn
@@ -112,6 +113,31 @@ def _check_width(actor: Actor, scopes: Iterable[str] | None) -> None:
     """Refuse that a key with scopes gets at a secret that opens more."""
     if actor.scopes is not None and (scopes is None or not set(scopes) <= actor.scopes):
         raise ScopeTooWide("Give scopes that your own key has.", pointer="/scopes")
+
+
+class EndedKeys:
+    """Tells the journal of keys that have ended and are still used, each once a day and process."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._told: set[tuple[str, date]] = set()
+
+    def __call__(self, key: Key, now: datetime) -> None:
+        """Tell of a key that was refused, in a transaction of its own: the request has none."""
+        if (key.id, now.date()) in self._told:
+            return
+        self._told = {one for one in self._told if one[1] == now.date()} | {(key.id, now.date())}
+        with self._sessions.begin() as session:
+            journal.append(
+                session,
+                actor="anybody",
+                action="key.refused",
+                subject=f"key:{key.id}",
+                party=key.party,
+                topic="people",
+                body={"because": "revoked" if key.revoked_at else "expired"},
+                now=now,
+            )
 
 
 def tell(session: Session, key: Key, action: str, actor: Actor, now: datetime) -> None:

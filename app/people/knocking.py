@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
-from app.people import rules
 from app.people.ceremonies import Place
 from app.people.recognition import (
     COOKIE,
@@ -25,7 +24,7 @@ from app.wire.problems import answer
 async def _visitor(request: Request) -> Visitor:
     """Say who knocks, if not sent by another site. Raises ForeignOrigin."""
     recognition: Recognition = request.app.state.recognition
-    rules.check_origin(request.headers, recognition.origins, strictly=False)
+    recognition.check_origin(request, strictly=False)
     return Visitor(
         address=request.client.host if request.client else None,
         user_agent=request.headers.get("user-agent"),

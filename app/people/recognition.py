@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import structlog
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
@@ -10,6 +11,7 @@ from app.access.rules import Actor, Role, RoleNotAllowed
 from app.database import Sessions
 from app.people import rules, sessions
 from app.people.rules import (
+    ForeignOrigin,
     Level,
     PartyAdministratorNeeded,
     PersonNeeded,
@@ -18,6 +20,8 @@ from app.people.rules import (
     SignInUnfinished,
 )
 from app.settings import Settings
+
+_log = structlog.get_logger()
 
 COOKIE = "__Host-endwatch"
 DEVICE_COOKIE = "__Host-endwatch-device"
@@ -45,8 +49,17 @@ class Recognition:
         if not token:
             return None
         if request.method not in SAFE:
-            rules.check_origin(request.headers, self.origins, strictly=True)
+            self.check_origin(request, strictly=True)
         return await run_in_threadpool(self._recognize, token, request.app.state.clock())
+
+    def check_origin(self, request: Request, *, strictly: bool) -> None:
+        """Refuse what another site asks for, and log that it tried. Raises ForeignOrigin."""
+        try:
+            rules.check_origin(request.headers, self.origins, strictly=strictly)
+        except ForeignOrigin:
+            origin = request.headers.get("origin", "")[:100]
+            _log.warning("foreign_origin", path=request.url.path, origin=origin)
+            raise
 
     def _recognize(self, token: str, now: datetime) -> Presence:
         with self._sessions.begin() as session:

@@ -156,7 +156,7 @@ def tell(
         action=action,
         subject=f"person:{person.id}",
         party=person.party,
-        topic="access",
+        topic="people",
         body=dict(body),
         personal=personal,
         now=now,

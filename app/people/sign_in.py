@@ -14,7 +14,7 @@ from app import journal
 from app.access.rules import Role
 from app.errors import NotAuthenticated, TooMany, Trouble
 from app.people import ceremonies, passkeys, passwords, recovery, rules, sessions, throttling
-from app.people.ceremonies import Place
+from app.people.ceremonies import PasskeyRefused, Place
 from app.people.models import Person, PersonSession
 from app.people.passkeys import PasskeyCopied
 from app.people.rules import Level, Presence, SessionMissing
@@ -227,10 +227,19 @@ def with_passkey(
     half_way: Presence | None,
     now: datetime,
 ) -> Outcome:
-    """Let a passkey finish a sign-in, or be the whole of it."""
-    person, passkey, copied = passkeys.recognize(
-        session, given.credential, visitor.place(settings), half_way=half_way, now=now
-    )
+    """Let a passkey finish a sign-in, or be the whole of it.
+
+    Its failures are counted and told, but nobody waits for them: a signature cannot be guessed.
+    """
+    place = visitor.place(settings)
+    try:
+        person, passkey, copied = passkeys.recognize(
+            session, given.credential, place, half_way=half_way, now=now
+        )
+    except PasskeyRefused as refused:
+        counted = [throttling.by_address(visitor.address)]
+        said = {"address": visitor.address}
+        return failed(session, counted, refused, subject="sign-in", said=said, now=now)
     if copied:
         sessions.tell(
             session,

@@ -61,8 +61,8 @@ def test_an_exporters_administrator_makes_keys_of_its_party_alone(signed_in: Sig
         answer = chief.post("/v1/keys", {"expires_days": 1, **body})
         problem(answer, 403, "party-administrator-needed")
     plain = signed_in(Role.EXPORTER, "NORDLICHT")
-    body = {"role": "exporter", "party": "NORDLICHT", "expires_days": 1}
-    problem(plain.post("/v1/keys", body), 403, "party-administrator-needed")
+    own = {"role": "exporter", "party": "NORDLICHT", "expires_days": 1}
+    problem(plain.post("/v1/keys", own), 403, "party-administrator-needed")
 
 
 @pytest.mark.parametrize("days", [None, 0, 401])
@@ -202,6 +202,23 @@ def test_a_revoked_key_opens_nothing_also_by_its_secret_before(
         answer = administrator.client.get("/v1/licenses", headers=bearing(token))
         problem(answer, 401, "key-missing")
     problem(administrator.post(f"/v1/keys/{key['id']}/rotation", {}), 409, "key-ended")
+
+
+def test_a_key_that_ended_and_is_still_used_is_told_once_a_day(
+    administrator: Door, officer: Door, app: FastAPI, sessions: Sessions, time: Clock
+) -> None:
+    administrator.post(f"/v1/keys/{officer.actor.key}/revocation")
+    app.state.keyring.forget()
+    for _ in range(3):
+        problem(officer.get("/v1/licenses"), 401, "key-missing")
+    wrong = bearing(f"{officer.token[:-1]}{'A' if officer.token[-1] != 'A' else 'B'}")
+    problem(officer.client.get("/v1/licenses", headers=wrong), 401, "key-missing")
+    (entry,) = told(sessions, "key.refused")
+    assert entry["subject"] == f"key:{officer.actor.key}"
+    assert entry["body"] == {"because": "revoked"}
+    time.forward(days=1)
+    officer.get("/v1/licenses")
+    assert len(told(sessions, "key.refused")) == 2
 
 
 def test_a_key_ends_itself(officer: Door, app: FastAPI) -> None:

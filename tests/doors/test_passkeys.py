@@ -134,6 +134,19 @@ def test_what_is_no_passkeys_answer_is_named_so(
     assert problem(answer, 400, "passkey-unreadable")["pointer"] == "/credential"
 
 
+def test_a_refused_passkey_is_told_to_the_journal(
+    ada: Somebody, browser: NewBrowser, sessions: Sessions
+) -> None:
+    assert ada.passkey
+    other = browser()
+    for _ in range(3):
+        options = other.post("/v1/sign-in/passkey/options").json()["options"]
+        credential = ada.passkey.sign(options, origin="https://evil.example")
+        other.post("/v1/sign-in/passkey", {"credential": credential})
+    (entry,) = told(sessions, "person.sign_in_refused")
+    assert entry["body"]["problem"] == "passkey-refused"
+
+
 def test_an_answer_counts_once_and_for_minutes(
     ada: Somebody, browser: NewBrowser, time: Clock
 ) -> None:
@@ -156,11 +169,15 @@ def test_a_second_factor_counts_in_its_own_sign_in_alone(
     mine, theirs = browser(), browser()
     asked = ada.enter(mine).json()["options"]
     problem(ada.finish(asked, theirs), 401, "passkey-refused")
+    problem(ada.finish(asked, mine), 401, "passkey-refused")  # answered once, right or wrong
     bob.enter(theirs)
+    asked = ada.enter(mine).json()["options"]
     problem(ada.finish(asked, theirs), 401, "passkey-refused")
+    asked = ada.enter(mine).json()["options"]
     assert bob.passkey
     foreign = {"credential": bob.passkey.sign(asked)}
     problem(mine.post("/v1/sign-in/passkey", foreign), 401, "passkey-refused")
+    asked = ada.enter(mine).json()["options"]
     assert ada.finish(asked, mine).status_code == 200
 
 
