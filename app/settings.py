@@ -1,9 +1,16 @@
 """What can be set from outside, read once at the entry points and passed down."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _words(text: Any) -> Any:
+    """Take what stands with spaces between as several."""
+    return text.split() if isinstance(text, str) else text
 
 
 class Settings(BaseSettings):
@@ -106,6 +113,22 @@ class Settings(BaseSettings):
     )
     log_witnesses: str = Field(
         default="", description="Verifier keys of witnesses that cosign, with spaces between them"
+    )
+    outbound_allow: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)
+    ] = Field(
+        default=(),
+        description="Networks that may be called though they are inside, with spaces between them",
+    )
+    outbound_ports: Annotated[
+        frozenset[Annotated[int, Field(ge=1, le=65535)]], NoDecode, BeforeValidator(_words)
+    ] = Field(
+        default=frozenset({443}),
+        description="Ports that may be called, with spaces between them",
+    )
+    outbound_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates of authorities to trust in calls beside the public ones, as PEM",
     )
     log_level: str = Field(
         default="INFO",
