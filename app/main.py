@@ -64,7 +64,9 @@ from app.operation import router as operation
 from app.people.account_router import router as account
 from app.people.keys import EndedKeys
 from app.people.keys_router import router as keys
+from app.people.oidc_router import router as oidc
 from app.people.people_router import router as people
+from app.people.reception import reception_of
 from app.people.recognition import COOKIE, MayInPerson, Recognition
 from app.people.rules import SessionMissing
 from app.people.sign_in_router import router as sign_in
@@ -117,6 +119,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     account,
     people,
     keys,
+    oidc,
     operation,
 )
 
@@ -217,6 +220,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.keyring = Keyring(app.state.sessions, EndedKeys(app.state.sessions))
     app.state.scopes = scopes_of(ROUTERS)
     app.state.recognition = Recognition(app.state.sessions, settings)
+    app.state.reception = reception_of(settings, app.state.sessions)
     app.state.room = room_of(settings)
     app.state.uploads = Uploads(settings)
     app.state.watch = Watch(_conninfo(settings), app.state.keyring.forget)

@@ -2,9 +2,9 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -100,6 +100,24 @@ class Settings(BaseSettings):
     session_hours: int = Field(
         default=12, ge=1, le=720, description="Hours after which every session ends"
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^https?://[\x21-\x7e]{1,500}$",
+        description="Identity provider of the authority (OpenID Connect), its issuer to the letter",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, min_length=1, description="Name by which that provider knows this service"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Secret that goes with it"
+    )
+    oidc_groups_claim: str = Field(
+        default="groups", min_length=1, description="Claim that names the groups of a person"
+    )
+    oidc_roles: str = Field(
+        default="",
+        description="Which group has which role, as auditors=auditor,eum=inspector; the first wins",
+    )
     partitions_ahead_months: int = Field(
         default=3, ge=1, le=24, description="Months of readings to prepare tables for"
     )
@@ -135,6 +153,18 @@ class Settings(BaseSettings):
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
         description="DEBUG, INFO, WARNING or ERROR",
     )
+
+    @model_validator(mode="after")
+    def _whole_oidc(self) -> Self:
+        """Refuse an identity provider of which half is set: it would fail at the first sign-in."""
+        if self.oidc_issuer is not None and not (
+            self.oidc_client_id and self.oidc_roles and self.origins
+        ):
+            raise ValueError(
+                "ENDWATCH_OIDC_ISSUER needs ENDWATCH_OIDC_CLIENT_ID, ENDWATCH_OIDC_ROLES and "
+                "ENDWATCH_ORIGINS beside it"
+            )
+        return self
 
     @property
     def url(self) -> str:

@@ -5,7 +5,14 @@ Of every secret only a hash is stored: Argon2id of passwords, SHA-256 of what ha
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
@@ -145,3 +152,18 @@ class SignInCounter(Base):
     failures: Mapped[int]
     last_failed_at: Mapped[datetime]
     wait_until: Mapped[datetime | None]
+
+
+class PersonIdentity(Base):
+    """Who somebody is to the authority's identity provider, and which person that is here.
+
+    `subject` stays the same when a name or an address changes. Rows are only ever added.
+    """
+
+    __tablename__ = "person_identities"
+    __table_args__ = (PrimaryKeyConstraint("issuer", "subject"),)
+
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    person_id: Mapped[str] = mapped_column(ForeignKey(Person.id), index=True)
+    made_at: Mapped[datetime]
