@@ -167,7 +167,10 @@ def _asked(pool: httpcore.ConnectionPool, request: httpcore.Request, most: int) 
     try:
         response = pool.handle_request(request)
         try:
-            headers = {name.decode().lower(): value.decode() for name, value in response.headers}
+            headers = {
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in response.headers
+            }
             if response.status < 200:
                 raise AnswerUnreadable("The answer switches to a protocol nobody asked for.")
             if 300 <= response.status < 400 and response.status != NOT_MODIFIED:
@@ -176,7 +179,7 @@ def _asked(pool: httpcore.ConnectionPool, request: httpcore.Request, most: int) 
             return Answer(response.status, headers, body)
         finally:
             response.close()
-    except (httpcore.ProtocolError, UnicodeDecodeError) as error:
+    except httpcore.ProtocolError as error:
         raise AnswerUnreadable("The other side does not speak HTTP as it should.") from error
     except (httpcore.NetworkError, httpcore.TimeoutException) as error:
         raise NotConnected("The other side broke the connection off.") from error

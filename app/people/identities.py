@@ -64,22 +64,45 @@ def _first(
 ) -> Person | Trouble:
     """Take in an identity that was never here: a new person, or the one who is signed in as well."""
     name = oidc_rules.sign_in_name(identity)
-    person = session.scalars(
+    namesake = session.scalars(
         select(Person).where(Person.sign_in == name).with_for_update()
     ).one_or_none()
-    if person is None:
+    if namesake is not None and _known_to(session, namesake, identity.issuer):
+        # The provider knows both, as two: an address that went from one person to another.
+        namesake, name = None, oidc_rules.subject_name(identity)
+    if namesake is None:
         person = _made(session, identity, name, now)
-    elif person.state != "active":
+    elif (trouble := _not_joined(namesake, present)) is not None:
+        return trouble
+    else:
+        person = namesake
+        _update(session, person, identity, now)
+    _join(session, person, identity, now)
+    return person
+
+
+def _known_to(session: Session, person: Person, issuer: str) -> bool:
+    query = select(PersonIdentity.subject).where(
+        PersonIdentity.person_id == person.id, PersonIdentity.issuer == issuer
+    )
+    return session.scalars(query.limit(1)).first() is not None
+
+
+def _not_joined(namesake: Person, present: Presence | None) -> Trouble | None:
+    """Say why an account is not joined with an identity of the same name; None: it may be."""
+    if namesake.state != "active":
         return PersonHasEnded("An account with your sign-in name has ended. Ask an administrator.")
-    elif present is None or present.key != person.id or present.level is not rules.Level.FULL:
+    if namesake.party is not None:
+        return AccountNotJoined("That account belongs to an exporter. Ask an administrator.")
+    if present is None or present.key != namesake.id or present.level is not rules.Level.FULL:
         return AccountNotJoined(
             "Sign in to that account first and come again in the same browser: then the two are "
-            "joined. Or ask an administrator."
+            "joined."
         )
-    elif person.party is not None:
-        return AccountNotJoined("That account belongs to an exporter. Ask an administrator.")
-    else:
-        _update(session, person, identity, now)
+    return None
+
+
+def _join(session: Session, person: Person, identity: Identity, now: datetime) -> None:
     session.add(
         PersonIdentity(
             issuer=identity.issuer, subject=identity.subject, person_id=person.id, made_at=now
@@ -94,7 +117,6 @@ def _first(
         personal=("subject",),
         now=now,
     )
-    return person
 
 
 def _made(session: Session, identity: Identity, name: str, now: datetime) -> Person:

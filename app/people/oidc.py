@@ -3,13 +3,11 @@
 Tokens are read here, once, at the sign-in; what counts afterwards is the session.
 """
 
-import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus
 
-import structlog
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -21,12 +19,11 @@ from joserfc.errors import (
     InvalidKeyIdError,
     JoseError,
 )
-from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from app.outbound import Answer, Caller, CallFailed, CallRefused, Limits
+from app.outbound import Caller
 from app.people import oidc_rules as rules
+from app.people.oidc_published import Metadata, Published, read
 from app.people.oidc_rules import (
     ClockSkew,
     Identity,
@@ -34,28 +31,17 @@ from app.people.oidc_rules import (
     IdentityUnsigned,
     NonceMismatch,
     ProviderDeclined,
-    ProviderUnfit,
-    ProviderUnreachable,
     SigningKeyUnknown,
     WrongAudience,
     WrongIssuer,
 )
 from app.settings import Settings
 
-_log = structlog.get_logger()
-
-DISCOVERY = "/.well-known/openid-configuration"
 SCOPE = "openid profile email"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """Signatures by public keys alone: neither `none`, nor a secret that the client knows too."""
-KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
-FRESH = timedelta(hours=1)
-"""How long what the provider publishes is taken as it was."""
 KEYS_AGAIN = timedelta(seconds=30)
 """How soon keys are fetched again for a key that is not among them."""
-AWAY = timedelta(seconds=10)
-"""How long a provider that does not answer is left alone, so that nobody waits in vain."""
-LIMITS = Limits(connect_seconds=4, read_seconds=8, total_seconds=12, answer_bytes=512 * 1024)
 
 WRONG: Mapping[str, type[rules.IdentityRefused]] = {
     "iss": WrongIssuer,
@@ -71,45 +57,26 @@ WRONG: Mapping[str, type[rules.IdentityRefused]] = {
 TIMES = frozenset({"exp", "iat", "nbf"})
 
 
-class Metadata(BaseModel):
-    """What a provider says of itself (OpenID Connect Discovery 1.0), as far as it is needed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    jwks_uri: str
-    userinfo_endpoint: str | None = None
-    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
-    authorization_response_iss_parameter_supported: bool = False
-
-
 class Provider:
     """The authority's identity provider; safe to use from threads.
 
-    What it publishes is remembered for an hour; keys are fetched again when a new one appears.
+    Keys are fetched again when a token is signed by a new one.
     """
 
     def __init__(self, settings: Settings, caller: Caller | None = None) -> None:
-        assert settings.oidc_issuer is not None
-        self.issuer = settings.oidc_issuer
+        self._published = Published.of(settings, caller)
+        self.issuer = self._published.issuer
         self._client = settings.oidc_client_id or ""
         secret = settings.oidc_client_secret
         self._secret = secret.get_secret_value() if secret else None
         self._groups = settings.oidc_groups_claim
         self._roles = rules.mapping(settings.oidc_roles)
-        self._caller = caller or Caller.of(settings, limits=LIMITS)
-        self._lock = threading.Lock()
-        self._metadata: tuple[Metadata, datetime] | None = None
-        self._keys: tuple[KeySet, datetime] | None = None
-        self._away_until: datetime | None = None
 
     def address(self, secret: str, redirect_uri: str, *, again: bool, now: datetime) -> str:
         """Give the address at the provider to send the browser to; `again`: ask for a fresh sign-in."""
         fresh = {"prompt": "login", "max_age": "0"} if again else {}
         address: str = prepare_grant_uri(
-            self._published(now).authorization_endpoint,
+            self._published.metadata(now).authorization_endpoint,
             client_id=self._client,
             response_type="code",
             redirect_uri=redirect_uri,
@@ -126,7 +93,7 @@ class Provider:
         self, code: str, secret: str, redirect_uri: str, *, iss: str | None, now: datetime
     ) -> Identity:
         """Redeem a code and say who it stands for; raises what is named in `oidc_rules`."""
-        published = self._published(now)
+        published = self._published.metadata(now)
         announced = published.authorization_response_iss_parameter_supported
         rules.check_issuer(iss, self.issuer, announced=announced)
         tokens = self._redeem(published, code, rules.derived(secret, "verifier"), redirect_uri)
@@ -146,29 +113,6 @@ class Provider:
             seen_at=_seen(claims.get("auth_time"), now),
         )
 
-    def _published(self, now: datetime) -> Metadata:
-        """Give what the provider publishes, fetched at most once an hour; its name must be exact."""
-        with self._lock:
-            if self._metadata is not None and now - self._metadata[1] < FRESH:
-                return self._metadata[0]
-            if self._away_until is not None and now < self._away_until:
-                raise ProviderUnreachable("Try again in half a minute.")
-            try:
-                found = self._fetch(self.issuer.rstrip("/") + DISCOVERY)
-            except ProviderUnreachable:
-                self._away_until = now + AWAY
-                raise
-            try:
-                metadata = Metadata.model_validate(found)
-            except ValidationError as error:
-                raise self._unfit("its discovery document lacks what is needed") from error
-            if metadata.issuer != self.issuer:
-                raise self._unfit(f"it calls itself {metadata.issuer[:200]!r}, not {self.issuer!r}")
-            if not metadata.authorization_endpoint.startswith(("https://", "http://")):
-                raise self._unfit("its authorization endpoint is no web address")
-            self._metadata = metadata, now
-            return metadata
-
     def _redeem(
         self, published: Metadata, code: str, verifier: str, redirect_uri: str
     ) -> Mapping[str, Any]:
@@ -182,16 +126,16 @@ class Provider:
         }
         client = self._authentication(published.token_endpoint_auth_methods_supported)
         uri, headers, body = client.prepare("POST", published.token_endpoint, headers, body)
-        answer = self._call("POST", uri, headers, body.encode())
-        tokens = _object(answer)
+        answer = self._published.call("POST", uri, headers, body.encode())
+        tokens = read(answer)
         if answer.status == 200 and tokens is not None:
             return tokens
         if answer.status >= 500 or answer.status == 429:
-            raise self._unreachable(f"its token endpoint answers {answer.status}")
+            raise self._published.unreachable(f"its token endpoint answers {answer.status}")
         error = str((tokens or {}).get("error", answer.status))[:100]
         if error == "invalid_grant":
             raise ProviderDeclined("The code has expired or was used before. Begin anew.")
-        raise self._unfit(f"its token endpoint says {error!r}")
+        raise self._published.unfit(f"its token endpoint says {error!r}")
 
     def _authentication(self, methods: tuple[str, ...]) -> ClientAuth:
         """Choose how to prove who we are. Basic wants both parts encoded first (RFC 6749, 2.3.1)."""
@@ -235,9 +179,9 @@ class Provider:
         registry.max_header_length = 8192  # some providers put their certificates there
         try:
             try:
-                return jwt.decode(token, self._published_keys(now), registry=registry)
+                return jwt.decode(token, self._published.keys(now), registry=registry)
             except InvalidKeyIdError:
-                keys = self._published_keys(now, at_most=KEYS_AGAIN)
+                keys = self._published.keys(now, at_most=KEYS_AGAIN)
                 return jwt.decode(token, keys, registry=registry)
         except InvalidKeyIdError as error:
             raise SigningKeyUnknown("Begin anew in a minute.") from error
@@ -246,67 +190,18 @@ class Provider:
                 "Its signature does not hold, or is of a kind not taken."
             ) from error
 
-    def _published_keys(self, now: datetime, *, at_most: timedelta = FRESH) -> KeySet:
-        """Give the public keys of the provider, no older than `at_most`."""
-        address = self._published(now).jwks_uri
-        with self._lock:
-            if self._keys is not None and now - self._keys[1] < at_most:
-                return self._keys[0]
-            found = self._fetch(address)
-            try:
-                public = [key for key in found["keys"] if key["kty"] in KEY_TYPES]
-                keys = KeySet.import_key_set({"keys": public})
-            except (JoseError, ValueError, TypeError, KeyError) as error:
-                raise self._unfit("it publishes no key that can be read") from error
-            self._keys = keys, now
-            return keys
-
     def _more(
         self, address: str, tokens: Mapping[str, Any], claims: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Ask for the claims that are not in the ID token; they must be about the same person."""
         bearer = {"Authorization": f"Bearer {tokens.get('access_token')}"}
-        answer = self._call("GET", address, bearer, None)
-        found = _object(answer)
+        answer = self._published.call("GET", address, bearer)
+        found = read(answer)
         if answer.status != 200 or found is None:
-            raise self._unfit(f"its userinfo endpoint answers {answer.status}")
+            raise self._published.unfit(f"its userinfo endpoint answers {answer.status}")
         if found.get("sub") != claims["sub"]:
             raise IdentityUnsigned("Its userinfo endpoint speaks of somebody else.")
         return found
-
-    def _fetch(self, address: str) -> dict[str, Any]:
-        """Fetch a document the provider publishes."""
-        answer = self._call("GET", address, {"Accept": "application/json"}, None)
-        found = _object(answer)
-        if answer.status != 200 or found is None:
-            raise self._unreachable(f"{address} answers {answer.status}")
-        return found
-
-    def _call(
-        self, method: str, address: str, headers: Mapping[str, str], content: bytes | None
-    ) -> Answer:
-        try:
-            return self._caller.call(method, address, headers=headers, content=content)
-        except (CallFailed, CallRefused) as error:
-            raise self._unreachable(f"{error.slug()}: {error.detail}") from error
-
-    def _unreachable(self, why: str) -> ProviderUnreachable:
-        """Say to the person that it is away; why is for the operator alone."""
-        _log.warning("provider_unreachable", issuer=self.issuer, why=why)
-        return ProviderUnreachable("Try again in half a minute.")
-
-    def _unfit(self, why: str) -> ProviderUnfit:
-        _log.error("provider_unfit", issuer=self.issuer, why=why)
-        return ProviderUnfit("The operator finds the reason in the log.")
-
-
-def _object(answer: Answer) -> dict[str, Any] | None:
-    """Read an answer as a JSON object, if it is one."""
-    try:
-        found = answer.json()
-    except CallFailed:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _seen(auth_time: Any, now: datetime) -> datetime:

@@ -17,7 +17,7 @@ router = APIRouter(tags=["people"])
 
 BEGUN = "__Host-endwatch-oidc"
 QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-Given = Annotated[str | None, Query(max_length=2000)]
+Given = Annotated[str | None, Query(max_length=4000)]
 
 
 def _reception(request: Request) -> Reception:

@@ -210,6 +210,11 @@ def told(claims: Mapping[str, Any], *names: str) -> str | None:
 
 
 def sign_in_name(identity: Identity) -> str:
-    """Name the account of an identity: its e-mail, or the subject at its issuer."""
+    """Name the account of an identity: its e-mail, or its subject where there is none."""
+    return (identity.email or subject_name(identity)).casefold()
+
+
+def subject_name(identity: Identity) -> str:
+    """Name the account of an identity by what nobody else has: the subject at its issuer."""
     host = identity.issuer.partition("://")[2].partition("/")[0]
-    return (identity.email or f"{identity.subject}@{host}").casefold()
+    return f"{identity.subject}@{host}".casefold()

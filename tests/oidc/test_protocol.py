@@ -15,7 +15,7 @@ from joserfc.jwk import OctKey, RSAKey
 from app.access.rules import Role
 from app.clock import now
 from app.outbound import Caller, Limits
-from app.people import oidc, oidc_rules
+from app.people import oidc_published, oidc_rules
 from app.people.oidc import KEYS_AGAIN, Provider
 from app.people.oidc_rules import (
     ClockSkew,
@@ -226,6 +226,17 @@ def test_a_secret_among_the_published_keys_signs_nothing(hostile: Hostile) -> No
         identify(hostile)
 
 
+@pytest.mark.filterwarnings("ignore:Key size should be")
+def test_a_key_that_is_too_short_or_for_something_else_signs_nothing(hostile: Hostile) -> None:
+    short = RSAKey.generate_key(1024, {"kid": "short"})
+    encrypts = RSAKey.generate_key(2048, {"kid": "encrypts", "use": "enc"})
+    hostile.published = [*hostile.published, short, encrypts]
+    for key, kid in ((short, "short"), (encrypts, "encrypts")):
+        hostile.sign = signed_by(key, "RS256", kid=kid)
+        with pytest.raises(IdentityRefused):
+            identify(hostile)
+
+
 def test_a_new_key_is_fetched_when_it_first_signs_and_an_old_one_is_gone(hostile: Hostile) -> None:
     one = ours(hostile)
     identify(hostile, one)
@@ -253,7 +264,7 @@ def test_unknown_keys_do_not_have_keys_fetched_over_and_over(hostile: Hostile) -
 def test_what_the_provider_publishes_is_fetched_again_after_an_hour(hostile: Hostile) -> None:
     one = ours(hostile)
     hostile.claims = {"exp": MOMENT + 9000}
-    for at in (NOW, NOW + oidc.FRESH - timedelta(seconds=1), NOW + oidc.FRESH):
+    for at in (NOW, NOW + oidc_published.FRESH - timedelta(seconds=1), NOW + oidc_published.FRESH):
         identify(hostile, one, at=at)
     assert hostile.asked.count(CONFIGURATION) == hostile.asked.count("/jwks") == 2
 
@@ -343,7 +354,9 @@ def test_a_provider_that_is_away_is_left_alone_for_a_moment(hostile: Hostile) ->
             one.address("s", REDIRECT, again=False, now=NOW)
     del hostile.answers[CONFIGURATION]
     assert hostile.asked == [CONFIGURATION]
-    assert one.address("s", REDIRECT, again=False, now=NOW + oidc.AWAY).startswith(hostile.issuer)
+    assert one.address("s", REDIRECT, again=False, now=NOW + oidc_published.AWAY).startswith(
+        hostile.issuer
+    )
     assert ProviderUnreachable.headers["Retry-After"] == "30"
 
 

@@ -172,8 +172,25 @@ def test_a_person_who_has_ended_here_stays_out(
     hostile.user = {"groups": ["admins"]}
     problem(sign_in(browser(), hostile), 409, "person-has-ended")
     assert people(sessions)[0].role == Role.AUDITOR
-    hostile.user = {"sub": "the same address, another subject"}
+
+
+def test_an_account_that_was_ended_here_is_not_joined_either(
+    browser: NewBrowser, hostile: Hostile, make_person: MakePerson, time: Clock
+) -> None:
+    make_person(Role.AUDITOR, sign_in="ada@example.org", state="ended", ended_at=time())
     problem(sign_in(browser(), hostile), 409, "person-has-ended")
+
+
+def test_an_address_that_went_to_somebody_else_makes_another_person(
+    browser: NewBrowser, hostile: Hostile, sessions: Sessions
+) -> None:
+    sign_in(browser(), hostile)
+    hostile.user = {"sub": "Another-Ada"}
+    assert sign_in(browser(), hostile).status_code == 303
+    assert sign_in(browser(), hostile).status_code == 303
+    first, second = people(sessions)
+    assert first.sign_in == "ada@example.org"
+    assert second.sign_in == f"another-ada@127.0.0.1:{hostile.port}"
 
 
 def test_nobody_becomes_a_person_on_file_by_the_address_alone(

@@ -209,7 +209,7 @@ def test_an_answer_of_just_the_limit_is_taken_plain_and_compressed() -> None:
         saying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive."),
         saying(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nfive.."),
         saying(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000 + b"\r\n\r\n"),
-        saying(b"HTTP/1.1 200 OK\r\nX: \xff\xfe\r\nContent-Length: 0\r\n\r\n"),
+        saying(b"HTTP/1.1 200 OK\r\nX\xff: y\r\nContent-Length: 0\r\n\r\n"),
         answering(b"no gzip at all", "200 OK", "Content-Encoding: gzip"),
         answering(gzip.compress(b"{}")[:-9], "200 OK", "Content-Encoding: gzip"),
         answering(DEFLATE, "200 OK", "Content-Encoding: deflate"),
