@@ -127,7 +127,7 @@ class Reception:
             person,
             self._settings,
             level=Level.FULL,
-            method=PURPOSE,
+            method=sessions.BY_PROVIDER,
             user_agent=back.user_agent,
             now=now,
         )

@@ -13,10 +13,18 @@ from sqlalchemy.orm import Session
 
 from app import journal
 from app.access.rules import Role
+from app.errors import NotAllowed
 from app.people import rules
-from app.people.models import Person, PersonSession
+from app.people.models import Person, PersonIdentity, PersonSession
 from app.people.rules import Level, Presence, SessionMissing
 from app.settings import Settings
+
+BY_PROVIDER = "oidc"
+"""The method of those whom the authority's identity provider has identified."""
+
+
+class ProviderNeeded(NotAllowed):
+    """You sign in by the identity provider of the authority, and in no other way."""
 
 
 def digest(token: str) -> bytes:
@@ -36,8 +44,12 @@ def open(
 ) -> tuple[PersonSession, str]:
     """Open a session; the second part of the answer is the token, which goes into the cookie alone.
 
-    `method` says how the person was recognized: `password`, `passkey`, `oidc`, …
+    `method` says how the person was recognized: `password`, `passkey`, `oidc`, … Whom the identity
+    provider knows it must let in: who has left there must not come in by a passkey. Raises
+    ProviderNeeded.
     """
+    if method != BY_PROVIDER:
+        _check_not_of_provider(session, person)
     token = secrets.token_urlsafe(32)
     row = PersonSession(
         id=rules.mint_id(),
@@ -58,6 +70,12 @@ def open(
     if level is Level.FULL:
         tell(session, person, "person.signed_in", {"method": method, "session": row.id}, now=now)
     return row, token
+
+
+def _check_not_of_provider(session: Session, person: Person) -> None:
+    identity = select(PersonIdentity.subject).where(PersonIdentity.person_id == person.id)
+    if session.scalars(identity.limit(1)).first() is not None:
+        raise ProviderNeeded("Sign in at GET /v1/sign-in/oidc.")
 
 
 def _length(settings: Settings, level: Level) -> timedelta:

@@ -229,8 +229,9 @@ def test_a_secret_among_the_published_keys_signs_nothing(hostile: Hostile) -> No
 @pytest.mark.filterwarnings("ignore:Key size should be")
 def test_a_key_that_is_too_short_or_for_something_else_signs_nothing(hostile: Hostile) -> None:
     short = RSAKey.generate_key(1024, {"kid": "short"})
-    encrypts = RSAKey.generate_key(2048, {"kid": "encrypts", "use": "enc"})
-    hostile.published = [*hostile.published, short, encrypts]
+    encrypts = RSAKey.generate_key(2048, {"kid": "encrypts"})
+    public = RSAKey.import_key({**encrypts.as_dict(private=False), "use": "enc"})
+    hostile.published = [*hostile.published, short, public]
     for key, kid in ((short, "short"), (encrypts, "encrypts")):
         hostile.sign = signed_by(key, "RS256", kid=kid)
         with pytest.raises(IdentityRefused):

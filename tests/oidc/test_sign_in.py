@@ -20,6 +20,7 @@ from app.people.models import Challenge, Person, PersonIdentity, PersonSession
 from app.people.oidc_router import BEGUN
 from app.people.reception import AT_ONCE, IN_LINE, Refusals
 from app.people.recognition import COOKIE
+from app.people.sessions import ProviderNeeded
 from app.settings import Settings
 from tests.conftest import Browser, Clock, MakePerson, SignedIn, settings_for
 from tests.doors.filings import problem
@@ -210,6 +211,15 @@ def test_nobody_becomes_a_person_on_file_by_the_address_alone(
         assert session.scalars(select(PersonIdentity.person_id)).one() == known.id
         assert session.get_one(Person, known.id).role == Role.AUDITOR
     assert sign_in(browser(), hostile).status_code == 303
+
+
+def test_whom_the_provider_knows_comes_in_by_the_provider_alone(
+    browser: NewBrowser, hostile: Hostile, sessions: Sessions, signed_in: SignedIn
+) -> None:
+    sign_in(browser(), hostile)
+    (person,) = people(sessions)
+    with pytest.raises(ProviderNeeded):
+        signed_in(person)
 
 
 def test_an_exporters_account_is_never_joined(
