@@ -28,6 +28,7 @@ from app.people.schemas import (
     SignInIn,
     SignInOut,
 )
+from app.people.sessions import ProviderNeeded
 from app.people.sign_in import RecoveryCodeRefused, SignInRefused, SignInThrottled
 from app.wire import problems
 from app.wire.bodies import BodyTooLarge
@@ -42,7 +43,7 @@ ANY: tuple[Any, ...] = (ForeignOrigin, MalformedJson, BodyTooLarge, Invalid, Con
     "/sign-in",
     dependencies=[Public],
     response_model=SignInOut,
-    responses=problems(*ANY, SignInRefused, SignInThrottled, PasskeyDomainDiffers),
+    responses=problems(*ANY, SignInRefused, ProviderNeeded, SignInThrottled, PasskeyDomainDiffers),
 )
 def with_password(
     given: SignInIn, visitor: VisitorDep, settings: SettingsDep, session: SessionDep, now: Now
@@ -66,7 +67,7 @@ def ask(visitor: VisitorDep, settings: SettingsDep, session: SessionDep, now: No
     "/sign-in/passkey",
     dependencies=[Public],
     response_model=SignInOut,
-    responses=problems(*ANY, PasskeyRefused, PasskeyCopied, PasskeyUnreadable),
+    responses=problems(*ANY, PasskeyRefused, PasskeyCopied, PasskeyUnreadable, ProviderNeeded),
 )
 def with_passkey(
     given: CredentialIn,
@@ -86,7 +87,7 @@ def with_passkey(
     "/sign-in/recovery-code",
     dependencies=[Public],
     response_model=SignInOut,
-    responses=problems(*ANY, SessionMissing, RecoveryCodeRefused, SignInThrottled),
+    responses=problems(*ANY, SessionMissing, RecoveryCodeRefused, ProviderNeeded, SignInThrottled),
 )
 def with_recovery_code(
     given: RecoveryCodeIn,
@@ -115,6 +116,7 @@ def with_recovery_code(
         invitations.InvitationRevoked,
         invitations.InvitationExpired,
         invitations.SignInNameTaken,
+        ProviderNeeded,
         SignInThrottled,
     ),
 )

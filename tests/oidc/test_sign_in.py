@@ -15,12 +15,11 @@ from app.access.rules import Role
 from app.database import Sessions
 from app.journal.models import PendingEntry
 from app.main import create_app
-from app.people import oidc_rules
+from app.people import oidc_rules, passwords
 from app.people.models import Challenge, Person, PersonIdentity, PersonSession
 from app.people.oidc_router import BEGUN
 from app.people.reception import AT_ONCE, IN_LINE, Refusals
 from app.people.recognition import COOKIE
-from app.people.sessions import ProviderNeeded
 from app.settings import Settings
 from tests.conftest import Browser, Clock, MakePerson, SignedIn, settings_for
 from tests.doors.filings import problem
@@ -216,10 +215,22 @@ def test_nobody_becomes_a_person_on_file_by_the_address_alone(
 def test_whom_the_provider_knows_comes_in_by_the_provider_alone(
     browser: NewBrowser, hostile: Hostile, sessions: Sessions, signed_in: SignedIn
 ) -> None:
-    sign_in(browser(), hostile)
+    ada = browser()
+    sign_in(ada, hostile)
     (person,) = people(sessions)
-    with pytest.raises(ProviderNeeded):
-        signed_in(person)
+    administrator = signed_in(Role.ADMINISTRATOR)
+    reset = administrator.post(f"/v1/people/{person.id}/reset")
+    assert reset.status_code == 201, reset.text
+
+    given = {"token": reset.json()["token"], "password": "a long and quite unusual sentence"}
+    problem(browser().post("/v1/invitations/acceptance", given), 403, "provider-needed")
+    assert people(sessions)[0].password is None
+    assert ada.get("/v1/account").json()["person"]["sign_in"] == "ada@example.org"
+
+    with sessions.begin() as session:
+        session.get_one(Person, person.id).password = passwords.hashed(given["password"])
+    tried = {"sign_in": "ada@example.org", "password": given["password"]}
+    problem(browser().post("/v1/sign-in", tried), 403, "provider-needed")
 
 
 def test_an_exporters_account_is_never_joined(
