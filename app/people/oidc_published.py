@@ -26,7 +26,7 @@ RSA_BITS = 2048
 FRESH = timedelta(hours=1)
 """How long what the provider publishes is taken as it was."""
 AWAY = timedelta(seconds=10)
-"""How long a provider that does not answer is left alone, so that nobody waits in vain."""
+"""How long a provider that does not answer as it should is left alone, so that nobody waits in vain."""
 LIMITS = Limits(connect_seconds=4, read_seconds=8, total_seconds=12, answer_bytes=512 * 1024)
 
 
@@ -69,11 +69,10 @@ class Published:
             if self._away_until is not None and now < self._away_until:
                 raise ProviderUnreachable("Try again in half a minute.")
             try:
-                found = self._fetch(self.issuer.rstrip("/") + DISCOVERY)
-            except ProviderUnreachable:
+                metadata = self._read(self._fetch(self.issuer.rstrip("/") + DISCOVERY))
+            except (ProviderUnreachable, ProviderUnfit):
                 self._away_until = now + AWAY
                 raise
-            metadata = self._read(found)
             self._metadata = metadata, now
             return metadata
 

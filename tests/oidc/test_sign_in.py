@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select, text
 
 from app.access.rules import Role
@@ -23,7 +24,7 @@ from app.people.recognition import COOKIE
 from app.settings import Settings
 from tests.conftest import Browser, Clock, MakePerson, SignedIn, settings_for
 from tests.doors.filings import problem
-from tests.oidc.hostile import Hostile, provider
+from tests.oidc.hostile import Hostile, provider, slow
 
 BEGIN = "/v1/sign-in/oidc"
 CALLBACK = "/v1/sign-in/oidc/callback"
@@ -455,15 +456,22 @@ def test_while_the_provider_is_away_the_service_goes_on(
 
 
 def test_when_many_wait_for_the_provider_the_next_are_told_to_come_again(
-    app: FastAPI, browser: NewBrowser, monkeypatch: pytest.MonkeyPatch
+    browser: NewBrowser, hostile: Hostile
 ) -> None:
-    class Crowded:
-        def statistics(self) -> Any:
-            return type("Statistics", (), {"tasks_waiting": IN_LINE})
+    hostile.answers["/.well-known/openid-configuration"] = slow(3)
+    crowd = [browser() for _ in range(AT_ONCE + IN_LINE + 10)]
+    begun = monotonic()
+    with ThreadPoolExecutor(len(crowd)) as pool:
+        waiting = [pool.submit(begin, one) for one in crowd]
+        assert browser().get("/livez").status_code == 200
+        assert monotonic() - begun < 3
+        answers = [one.result() for one in waiting]
 
-    assert AT_ONCE < IN_LINE
-    app.state.reception._limiter = Crowded()  # noqa: SLF001 as many as would take minutes to gather
-    problem(begin(browser()), 503, "provider-unreachable")
+    assert {answer.status_code for answer in answers} == {502, 503}
+    turned_away = [answer for answer in answers if "Many people" in answer.json()["detail"]]
+    assert 1 <= len(turned_away) <= 10
+    assert len(hostile.asked) == 1
+    assert monotonic() - begun < 10
 
 
 def test_the_browser_comes_back_to_the_origin_it_left(
