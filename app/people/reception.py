@@ -66,15 +66,20 @@ class Reception:
         self._settings = settings
         self._provider = provider
         self._limiter: CapacityLimiter | None = None
+        self._inside = 0
         self._refusals = Refusals()
 
     async def attend(self, do: Callable[[], T]) -> T:
         """Do what may have to wait for the provider, on a thread of its own, unless too many wait."""
         if self._limiter is None:
             self._limiter = CapacityLimiter(AT_ONCE)
-        if self._limiter.statistics().tasks_waiting >= IN_LINE:
+        if self._inside >= AT_ONCE + IN_LINE:
             raise ProviderUnreachable("Many people sign in just now. Try again in half a minute.")
-        return await run_sync(do, limiter=self._limiter)
+        self._inside += 1  # here and not by the limiter, which counts those who wait too late
+        try:
+            return await run_sync(do, limiter=self._limiter)
+        finally:
+            self._inside -= 1
 
     def begin(self, return_to: str, host: str, *, again: bool, now: datetime) -> tuple[str, str]:
         """Give the address to send the browser to, and the cookie it keeps meanwhile.
