@@ -10,13 +10,22 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from fastapi.security import APIKeyCookie
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
 from app import clock, wire
 from app.access.once import KeyUsedForOther, Replay
-from app.access.router import May, MayWithPassword, calls, password_scheme, scheme, undeclared
-from app.access.rules import KeyMissing, PasswordMissing, Role, RoleNotAllowed
+from app.access.router import (
+    May,
+    MayWithPassword,
+    calls,
+    password_scheme,
+    scheme,
+    scopes_of,
+    undeclared,
+)
+from app.access.rules import KeyMissing, PasswordMissing, RoleNotAllowed
 from app.access.service import Keyring
 from app.alerts.freshness import Freshness
 from app.alerts.router import router as alerts
@@ -53,6 +62,15 @@ from app.obligations.release import router as release
 from app.obligations.router import router as obligations
 from app.operation import Observed
 from app.operation import router as operation
+from app.people.account_router import router as account
+from app.people.keys import EndedKeys
+from app.people.keys_router import router as keys
+from app.people.oidc_router import router as oidc
+from app.people.people_router import router as people
+from app.people.reception import reception_of
+from app.people.recognition import COOKIE, MayInPerson, Recognition
+from app.people.rules import SessionMissing
+from app.people.sign_in_router import router as sign_in
 from app.reports.documents import router as documents
 from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
@@ -102,6 +120,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     alerts,
     journal,
     sealed_log,
+    sign_in,
+    account,
+    people,
+    keys,
+    oidc,
     operation,
 )
 
@@ -110,6 +133,11 @@ Post-shipment end-use monitoring of export-controlled biometric technology: lice
 machine-checkable conditions, reports and readings from the field, deviations for human review, and
 alerts for dashboards that poll. Errors are RFC 9457 problem details.
 """
+
+
+SESSION = APIKeyCookie(
+    name=COOKIE, auto_error=False, description="Set by signing in as a person at `/v1/sign-in`"
+)
 
 
 class RouteUndeclared(RuntimeError):
@@ -130,7 +158,11 @@ class Endwatch(FastAPI):
             settle_schemas(document, ReadingIn)
             document["components"]["securitySchemes"] = {
                 name: one.model.model_dump(mode="json", by_alias=True, exclude_none=True)
-                for name, one in (("key", scheme), ("password", password_scheme))
+                for name, one in (
+                    ("key", scheme),
+                    ("password", password_scheme),
+                    ("session", SESSION),
+                )
             }
         return self.openapi_schema or {}
 
@@ -141,9 +173,10 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
     needed = declared.roles if declared is not None else None
     by_password = isinstance(declared, MayWithPassword)
     kinds: list[type[Trouble]] = []
+    in_person = isinstance(declared, MayInPerson)
     if needed is not None:
-        kinds += [PasswordMissing if by_password else KeyMissing, Trouble, Unavailable]
-    if needed is not None and needed != frozenset(Role):
+        missing = SessionMissing if in_person else KeyMissing
+        kinds += [PasswordMissing if by_password else missing, Trouble, Unavailable]
         kinds += [RoleNotAllowed]
     if route.dependant.path_params or route.dependant.query_params:
         kinds += [FieldsInvalid]
@@ -159,7 +192,15 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
         else:
             tell_troubles(operation, kinds)
         if needed is not None:
-            operation["security"] = [{"key": []}, *([{"password": []}] if by_password else [])]
+            operation["security"] = _ways(declared)
+
+
+def _ways(declared: May | None) -> list[dict[str, list[str]]]:
+    """List the ways to say who one is at a route."""
+    if isinstance(declared, MayInPerson):
+        return [{"session": []}]
+    ways: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
+    return [*ways, {"password": []}] if isinstance(declared, MayWithPassword) else ways
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> FastAPI:
@@ -181,7 +222,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.clock = now
     app.state.engine = engine
     app.state.sessions = sessions_of(engine)
-    app.state.keyring = Keyring(app.state.sessions)
+    app.state.keyring = Keyring(app.state.sessions, EndedKeys(app.state.sessions))
+    app.state.scopes = scopes_of(ROUTERS)
+    app.state.recognition = Recognition(app.state.sessions, settings)
+    app.state.reception = reception_of(settings, app.state.sessions)
     app.state.room = room_of(settings)
     app.state.desk = desk_of(settings, app.state.room)
     app.state.uploads = Uploads(settings)

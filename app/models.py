@@ -14,6 +14,7 @@ from app.journal import models as _journal
 from app.licenses import models as _licenses
 from app.obligations import models as _obligations
 from app.parties import models as _parties
+from app.people import models as _people
 from app.reports import models as _reports
 from app.shipments import models as _shipments
 
@@ -30,6 +31,7 @@ TABLES = (
     _licenses,
     _obligations,
     _parties,
+    _people,
     _plans,
     _reports,
     _shipments,

@@ -26,6 +26,7 @@ from app.journal import signing, witness_watch
 from app.journal.sequencer import Sequencer
 from app.licenses import service as licenses
 from app.obligations import service as obligations
+from app.people import tidying as sign_ins
 from app.settings import Settings
 
 _log = structlog.get_logger()
@@ -83,6 +84,7 @@ def create_scheduler(settings: Settings, now: Clock = clock.now) -> Metronome:
         "examine evidence in quarantine": (_examine(room_of(settings)), 2),
         "tidy up evidence": (_tidy(room_of(settings)), 60),
         "solve plans of visits": (lambda *_: plan_desk.tick(), 2),
+        "tidy up sign-ins": (_tidy_sign_ins, 3600),
         "prepare partitions": (_prepare(settings), 3600),
         "look at witnesses": (_look_at_witnesses(settings), 600),
     }
@@ -126,6 +128,10 @@ def _look_at_checks(sessions: Sessions, now: datetime) -> None:
 
 def _reschedule(sessions: Sessions, now: datetime) -> None:
     obligations.reschedule_around(sessions, now=now)
+
+
+def _tidy_sign_ins(sessions: Sessions, now: datetime) -> None:
+    sign_ins.tidy(sessions, now=now)
 
 
 def _lapse(sessions: Sessions, now: datetime) -> None:

@@ -1,9 +1,16 @@
 """What can be set from outside, read once at the entry points and passed down."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _words(text: Any) -> Any:
+    """Take what stands with spaces between as several."""
+    return text.split() if isinstance(text, str) else text
 
 
 class Settings(BaseSettings):
@@ -82,6 +89,45 @@ class Settings(BaseSettings):
         description="Certificates (PEM file, or a folder of them) trusted to vouch for signers; none: "
         "nobody is asked who vouches",
     )
+    passkeys: str = Field(
+        default="required",
+        pattern="^(required|optional)$",
+        description="Whether people of the authority must have a passkey: required or optional",
+    )
+    passkey_domain: str = Field(
+        default="localhost",
+        pattern=r"^[a-z0-9.-]{1,253}$",
+        description="Host name that passkeys belong to (WebAuthn's RP id), as endwatch.example",
+    )
+    origins: str = Field(
+        default="",
+        description="Addresses of this service in a browser, as https://endwatch.example, with spaces "
+        "between them; none: the host a request names",
+    )
+    session_idle_minutes: int = Field(
+        default=30, ge=1, le=1440, description="Minutes after which an unused session ends"
+    )
+    session_hours: int = Field(
+        default=12, ge=1, le=720, description="Hours after which every session ends"
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^https?://[\x21-\x7e]{1,500}$",
+        description="Identity provider of the authority (OpenID Connect), its issuer to the letter",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, min_length=1, description="Name by which that provider knows this service"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Secret that goes with it"
+    )
+    oidc_groups_claim: str = Field(
+        default="groups", min_length=1, description="Claim that names the groups of a person"
+    )
+    oidc_roles: str = Field(
+        default="",
+        description="Which group has which role, as auditors=auditor,eum=inspector; the first wins",
+    )
     partitions_ahead_months: int = Field(
         default=3, ge=1, le=24, description="Months of readings to prepare tables for"
     )
@@ -96,11 +142,39 @@ class Settings(BaseSettings):
     log_witnesses: str = Field(
         default="", description="Verifier keys of witnesses that cosign, with spaces between them"
     )
+    outbound_allow: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)
+    ] = Field(
+        default=(),
+        description="Networks that may be called though they are inside, with spaces between them",
+    )
+    outbound_ports: Annotated[
+        frozenset[Annotated[int, Field(ge=1, le=65535)]], NoDecode, BeforeValidator(_words)
+    ] = Field(
+        default=frozenset({443}),
+        description="Ports that may be called, with spaces between them",
+    )
+    outbound_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates of authorities to trust in calls beside the public ones, as PEM",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
         description="DEBUG, INFO, WARNING or ERROR",
     )
+
+    @model_validator(mode="after")
+    def _whole_oidc(self) -> Self:
+        """Refuse an identity provider of which half is set: it would fail at the first sign-in."""
+        if self.oidc_issuer is not None and not (
+            self.oidc_client_id and self.oidc_roles and self.origins
+        ):
+            raise ValueError(
+                "ENDWATCH_OIDC_ISSUER needs ENDWATCH_OIDC_CLIENT_ID, ENDWATCH_OIDC_ROLES and "
+                "ENDWATCH_ORIGINS beside it"
+            )
+        return self
 
     @property
     def url(self) -> str:

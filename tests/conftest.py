@@ -28,6 +28,10 @@ from app.database import Sessions, connect, sessions_of
 from app.journal.notes import Signer
 from app.journal.sequencer import Sequencer
 from app.main import create_app
+from app.people import sessions as people_sessions
+from app.people.models import Person
+from app.people.recognition import COOKIE
+from app.people.rules import Level, mint_id
 from app.settings import Settings
 from tests.world import license_body
 
@@ -216,6 +220,98 @@ def door(client: TestClient, sessions: Sessions, time: Clock) -> OpenDoor:
         return Door(client, token, actor)
 
     return open_door
+
+
+class Browser:
+    """The application as a person sees it: cookies are kept, changes come from its own pages."""
+
+    ADDRESS = "https://localhost"
+
+    def __init__(self, app: FastAPI, client: TestClient) -> None:
+        self.client = TestClient(app, self.ADDRESS, raise_server_exceptions=False)
+        self.client.portal = client.portal
+        self.headers = {
+            "Origin": self.ADDRESS,
+            "User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/150",
+        }
+
+    def get(self, path: str, **more: Any) -> Any:
+        return self.client.get(path, headers=self.headers | more.pop("headers", {}), **more)
+
+    def post(self, path: str, json: Any = None, **more: Any) -> Any:
+        headers = self.headers | more.pop("headers", {})
+        return self.client.post(path, json=json, headers=headers, **more)
+
+    @property
+    def cookie(self) -> str | None:
+        return self.client.cookies.get(COOKIE)
+
+
+MakePerson = Callable[..., Person]
+SignedIn = Callable[..., Browser]
+
+
+@pytest.fixture
+def browser(app: FastAPI, client: TestClient) -> Callable[[], Browser]:
+    """Makes browsers in which nobody is signed in yet."""
+    return lambda: Browser(app, client)
+
+
+@pytest.fixture
+def make_person(sessions: Sessions, time: Clock) -> MakePerson:
+    """Puts a person on file, who has no password yet."""
+
+    def make(role: Role | str, party: str | None = None, **more: Any) -> Person:
+        values = {
+            "sign_in": f"{mint_id()}@example.org",
+            "name": "Someone",
+            "administers_party": False,
+            "state": "active",
+        }
+        with sessions.begin() as session:
+            person = Person(
+                id=mint_id(),
+                role=role,
+                party=party,
+                made_at=time(),
+                made_by="test",
+                **(values | more),
+            )
+            session.add(person)
+        return person
+
+    return make
+
+
+@pytest.fixture
+def signed_in(
+    browser: Callable[[], Browser],
+    make_person: MakePerson,
+    sessions: Sessions,
+    settings: Settings,
+    time: Clock,
+) -> SignedIn:
+    """Gives a browser in which a new person of a role is signed in, or the person given."""
+
+    def sign_in(
+        role: Role | str | Person, party: str | None = None, level: Level = Level.FULL, **more: Any
+    ) -> Browser:
+        person = role if isinstance(role, Person) else make_person(role, party, **more)
+        with sessions.begin() as session:
+            _, token = people_sessions.open(
+                session,
+                person,
+                settings,
+                level=level,
+                method="test",
+                user_agent="Mozilla/5.0 (X11; Linux) Firefox/150",
+                now=time(),
+            )
+        one = browser()
+        one.client.cookies.set(COOKIE, token, domain="localhost.local", path="/")
+        return one
+
+    return sign_in
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from app.access.rules import (
     PasswordMissing,
     Role,
     RoleNotAllowed,
+    check_scope,
+    scope_of,
 )
 from app.access.service import asker
 
@@ -35,23 +37,35 @@ password_scheme = HTTPBasic(
 class May:
     """The declaration of a route: which roles may use it. Answers with the actor."""
 
+    for_keys = True
+
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
 
     async def __call__(self, request: Request) -> Actor:
         """Recognize who is asking and whether the role may."""
-        token = self._token(request.headers.get("authorization"))
-        if token is None:
-            raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
-        keyring, now = request.app.state.keyring, request.app.state.clock()
-        actor: Actor | None = keyring.remembered(token, now)
-        if actor is None:
-            actor = await run_in_threadpool(keyring.recognize, token, now)
-        assert actor is not None
+        actor = await self._recognized(request)
         if actor.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
-            raise RoleNotAllowed(f"A key of role {actor.role} may not do this; needed: {allowed}.")
+            raise RoleNotAllowed(f"Role {actor.role} may not do this; needed: {allowed}.")
+        check_scope(actor, request.scope["route"].path, request.method)
         walls.note(request.scope, asker(actor))
+        return actor
+
+    async def _recognized(self, request: Request) -> Actor:
+        """Recognize a key, or without any Authorization a person who is signed in."""
+        header = request.headers.get("authorization")
+        token = self._token(header)
+        actor: Actor | None = None
+        if header is None:
+            actor = await request.app.state.recognition(request)
+        elif token is not None:
+            keyring, now = request.app.state.keyring, request.app.state.clock()
+            actor = keyring.remembered(token, now)
+            if actor is None:
+                actor = await run_in_threadpool(keyring.recognize, token, now)
+        if actor is None:
+            raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
         return actor
 
     def _token(self, header: str | None) -> str | None:
@@ -124,6 +138,18 @@ def undeclared(routers: Iterable[APIRouter]) -> list[str]:
         for route in routes
         if isinstance(route, APIRoute) and not any(map(_declares, calls(route)))
     ]
+
+
+def scopes_of(routers: Iterable[APIRouter]) -> frozenset[str]:
+    """List the scopes a key can be narrowed to, by the routes that ask for a key."""
+    return frozenset(
+        scope_of(route.path, method)
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        and any(isinstance(call, May) and call.for_keys for call in calls(route))
+        for method in route.methods or ()
+    )
 
 
 def calls(route: APIRoute) -> list[Callable[..., Any] | None]:

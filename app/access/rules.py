@@ -56,16 +56,26 @@ class PasswordMissing(NotAuthenticated):
 
 
 class RoleNotAllowed(NotAllowed):
-    """The role of this key may not do that."""
+    """This role may not do that."""
+
+
+class ScopeNotAllowed(NotAllowed):
+    """This key was made for other things than that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is asking: a key, its role, and for exporters the party it is bound to."""
+    """Who is asking: a key or a person, the role, and for exporters the party it is bound to.
+
+    `scopes` narrows what a key may do; none: all that its role may. `made_by` is the person who made
+    the key.
+    """
 
     key: str
     role: Role
     party: str | None = None
+    scopes: frozenset[str] | None = None
+    made_by: str | None = None
 
     @property
     def name(self) -> str:
@@ -81,6 +91,35 @@ class Actor:
     def reads_only(self) -> str | None:
         """The one party whose records the actor may read; None means all of them."""
         return self.party if self.role is Role.EXPORTER else None
+
+
+def id_of(name: str) -> str:
+    """Take the id out of an actor's name as the journal writes it; an id alone is itself."""
+    return name.rpartition(":")[2]
+
+
+def same_person(one: str, other: str) -> bool:
+    """Say whether two names mean the same person, in whatever role each was written."""
+    return id_of(one) == id_of(other)
+
+
+def scope_of(path: str, method: str) -> str:
+    """Name the scope a route needs: its resource, the first part of its path below /v1, and how."""
+    parts = [part for part in path.split("/") if part]
+    resource = parts[1] if parts[:1] == ["v1"] and len(parts) > 1 else "".join(parts[:1])
+    return f"{resource}:{'read' if method in {'GET', 'HEAD', 'OPTIONS'} else 'write'}"
+
+
+def check_scope(actor: Actor, path: str, method: str) -> None:
+    """Refuse what a key was not made for."""
+    if actor.scopes is None:
+        return
+    needed = scope_of(path, method)
+    if needed not in actor.scopes:
+        raise ScopeNotAllowed(
+            f"This needs the scope {needed}; this key has {', '.join(sorted(actor.scopes))}.",
+            scope=needed,
+        )
 
 
 def mint() -> tuple[str, str]:

@@ -3,7 +3,8 @@
 import hmac
 import threading
 import time
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from app.access import rules
 from app.access.models import Key
 from app.access.rules import Actor, KeyMissing, Role
 from app.database import Sessions
-from app.errors import Invalid, Unknown
+from app.errors import Conflict, Invalid, Unknown
 from app.walls import Asker
 
 REMEMBERED_SECONDS = 30.0
@@ -28,6 +29,10 @@ class KeyUnknown(Unknown):
     """There is no such key."""
 
 
+class KeyEnded(Conflict):
+    """This key has expired or was revoked."""
+
+
 def issue(
     session: Session,
     role: Role,
@@ -36,6 +41,8 @@ def issue(
     label: str,
     now: datetime,
     expires_at: datetime | None = None,
+    scopes: Iterable[str] | None = None,
+    made_by: str | None = None,
 ) -> tuple[Key, str]:
     """Make a key; the second part of the answer is the token, shown once and stored nowhere."""
     if (role is Role.EXPORTER) != (party is not None):
@@ -52,9 +59,24 @@ def issue(
         label=label,
         created_at=now,
         expires_at=expires_at,
+        scopes=None if scopes is None else sorted(set(scopes)),
+        made_by=made_by,
     )
     session.add(key)
     session.flush()
+    return key, f"ew_{id}_{secret}"
+
+
+def rotate(session: Session, id: str, *, grace: timedelta, now: datetime) -> tuple[Key, str]:
+    """Give a key another secret; the one before works on for a while. Raises KeyEnded."""
+    key = session.get(Key, id, with_for_update=True)
+    if key is None:
+        raise KeyUnknown(f"There is no key {id!r}.")
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        raise KeyEnded(f"Key {id} has expired or was revoked. Make another.")
+    secret = rules.mint()[1]
+    key.previous_digest, key.previous_until = key.digest, now + grace
+    key.digest, key.rotated_at = rules.digest(secret), now
     return key, f"ew_{id}_{secret}"
 
 
@@ -75,12 +97,16 @@ def asker(actor: Actor) -> Asker:
 class Keyring:
     """Recognizes keys, remembering them for half a minute so that a poll costs no query.
 
-    `forget` is called when the journal tells of a change to keys.
+    `forget` is called when the journal tells of a change to keys; `on_ended` with a key that has
+    expired or was revoked, and is still used with its right secret.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(
+        self, sessions: Sessions, on_ended: Callable[[Key, datetime], None] | None = None
+    ) -> None:
         self._sessions = sessions
-        self._known: dict[str, tuple[Actor, float, datetime | None]] = {}
+        self._on_ended = on_ended
+        self._known: dict[str, tuple[Actor, float, datetime]] = {}
         self._lock = threading.Lock()
 
     def remembered(self, token: str, now: datetime) -> Actor | None:
@@ -88,8 +114,8 @@ class Keyring:
         known = self._known.get(token)
         if known is None:
             return None
-        actor, until, expires_at = known
-        if until < time.monotonic() or (expires_at is not None and expires_at <= now):
+        actor, until, ends = known
+        if until < time.monotonic() or ends <= now:
             return None
         return actor
 
@@ -103,21 +129,47 @@ class Keyring:
             raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
         with self._sessions(info=walls.of(walls.DOOR)) as session:
             key = session.scalar(select(Key).where(Key.id == match[1]))
-        if (
-            key is None
-            or not hmac.compare_digest(key.digest, rules.digest(match[2]))
-            or key.revoked_at is not None
-            or (key.expires_at is not None and key.expires_at <= now)
-        ):
+        ends = None if key is None else _ends(key, rules.digest(match[2]), now)
+        if key is None or ends is None:
+            if key is not None and self._on_ended and _fits(key, rules.digest(match[2])):
+                self._on_ended(key, now)
             raise KeyMissing("This key is not known, has expired or was revoked. Ask for another.")
-        actor = Actor(key.id, Role(key.role), key.party)
+        scopes = None if key.scopes is None else frozenset(key.scopes)
+        actor = Actor(key.id, Role(key.role), key.party, scopes, key.made_by)
         with self._lock:
             if len(self._known) >= REMEMBERED_KEYS:
                 self._known.clear()
-            self._known[token] = (actor, time.monotonic() + REMEMBERED_SECONDS, key.expires_at)
+            self._known[token] = (actor, time.monotonic() + REMEMBERED_SECONDS, ends)
         return actor
 
     def forget(self) -> None:
         """Ask the database again next time."""
         with self._lock:
             self._known.clear()
+
+
+def _ends(key: Key, digest: bytes, now: datetime) -> datetime | None:
+    """Say until when a secret opens; None: it does not, or not any more."""
+    ends = []
+    if _fits(key, digest):
+        ends.append(datetime.max.replace(tzinfo=UTC))
+    if key.previous_digest is not None and hmac.compare_digest(key.previous_digest, digest):
+        ends.append(key.previous_until or now)
+    if not ends or key.revoked_at is not None:
+        return None
+    until = min(max(ends), key.expires_at or max(ends))
+    return until if until > now else None
+
+
+def _fits(key: Key, digest: bytes) -> bool:
+    return hmac.compare_digest(key.digest, digest)
+
+
+def is_same_person(session: Session, name: str, actor: Actor) -> bool:
+    """Say whether an actor is, or stands for, whom a record names: asked where two persons must act.
+
+    A key stands for the person who made it, since that person has seen its secret.
+    """
+    id = rules.id_of(name)
+    behind = session.scalar(select(Key.made_by).where(Key.id == id)) or id
+    return rules.same_person(behind, actor.made_by or actor.key)

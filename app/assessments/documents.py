@@ -10,6 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app import journal
+from app.access import service as access
 from app.access.rules import Actor
 from app.assessments.models import Document, DocumentDecision
 from app.errors import Conflict, Invalid, Unknown
@@ -215,7 +216,7 @@ def _to_decide(
     document = session.get(Document, id)
     if document is None or document.license_id != license.id:
         raise DocumentUnknown(f"{license.number} has no document {id}.")
-    if document.filed_by == actor.name:
+    if access.is_same_person(session, document.filed_by, actor):
         raise filing.SecondPersonNeeded("Ask somebody else to decide on it.")
     _check_turn(document, standing(session, [id]).get(id), verdict)
     if effective_on < document.issued_on:

@@ -1,6 +1,5 @@
 """When a check may be rated and closed, and who may waive what it lacks. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.audits.rules import Outcome
@@ -80,7 +79,7 @@ def check_closing(number: str, found: Found, *, waived: bool) -> None:
         )
 
 
-def check_second_person(what: str, person: str, others: Iterable[str | None]) -> None:
+def check_second_person(what: str, *, same: bool) -> None:
     """Refuse that the same person does both halves."""
-    if person in set(others):
+    if same:
         raise SecondPersonNeeded(f"You had a hand in {what} yourself. Ask a second person.")

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from app.access.models import Key
 from app.access.rules import Actor, Role
 from app.audits import service, steps, visits
 from app.audits.rules import Cause, Happening, Step
@@ -26,6 +25,7 @@ from app.audits.steps import Held
 from app.errors import Invalid
 from app.evidence import naming
 from app.licenses.models import License
+from app.people import holders
 from app.wire.problems import pointer
 
 
@@ -67,14 +67,11 @@ def hand_over(
 
 def _check_inspector(session: Session, id: str, now: datetime) -> None:
     """Refuse to offer a check to somebody who could not accept it."""
-    key = session.get(Key, id)
-    if (
-        key is None
-        or key.role != Role.INSPECTOR
-        or key.revoked_at is not None
-        or (key.expires_at is not None and key.expires_at <= now)
-    ):
-        raise InspectorUnknown(f"{id!r} is no inspector's key that is valid.", pointer="/to")
+    holder = holders.find(session, id, now=now)
+    if holder is None or holder.role is not Role.INSPECTOR:
+        raise InspectorUnknown(
+            f"{id!r} is no inspector, or one whose key or account has ended.", pointer="/to"
+        )
 
 
 def notify(

@@ -1,11 +1,13 @@
 """Rating a check, what is recommended after it, and closing it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.access import service as access
 from app.access.rules import Actor, Role
 from app.audits import closing, reporting, rules, steps
 from app.audits.models import AuditAction, AuditRating, AuditReport, AuditStep
@@ -74,10 +76,14 @@ def close(session: Session, id: UUID, given: ClosingIn, *, actor: Actor, now: da
     closing.check_closing(audit.number, found, waived=given.waiver is not None)
     if given.waiver is not None and found.lacks:
         others = [audit.assignee or audit.opened_by, audit.rated_by]
-        closing.check_second_person(audit.number, actor.key, others)
+        closing.check_second_person(audit.number, same=_had_a_hand(session, actor, others))
         audit.waived_by, audit.waiver_ground = actor.key, given.waiver.ground
     row = steps.record(session, held, one, given=given, now=now, actor=actor.name)
     return steps.answer(audit, row)
+
+
+def _had_a_hand(session: Session, actor: Actor, others: Iterable[str | None]) -> bool:
+    return any(access.is_same_person(session, one, actor) for one in others if one is not None)
 
 
 def _found(session: Session, held: Held) -> closing.Found:
@@ -153,7 +159,8 @@ def waive(
     held = steps.hold(session, id)
     steps.replay(held, WAIVED, given, actor=actor, about=number)
     action = _action(session, held, number)
-    closing.check_second_person(f"action {number}", actor.key, [action.recommended_by])
+    same = _had_a_hand(session, actor, [action.recommended_by])
+    closing.check_second_person(f"action {number}", same=same)
     action.waived_by, action.waived_at, action.waiver_ground = actor.key, now, given.ground
     return _noted(session, held, WAIVED, action, given, now, actor, now)
 

@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="Make, list and revoke keys.", rich_markup_mode=None)
 app.add_typer(keys, name="keys")
+people = typer.Typer(help="Invite, list, end and reset people who sign in.", rich_markup_mode=None)
+app.add_typer(people, name="people")
 sample = typer.Typer(
     help="Say how many units to sight, draw them from a seed, check a draw. Offline.",
     rich_markup_mode=None,
@@ -487,13 +489,25 @@ def add_key(
     expires_days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Days until it ends [default: never]")
     ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RESOURCE:read|write", help="What it may do [default: all of its role]"
+        ),
+    ] = None,
 ) -> int:
     """Make a key and print it alone on one line. It is shown once and stored nowhere."""
     from app import clock
     from app.cli import keys as keyring
 
     return keyring.print_new(
-        _settings(), role, party=party, label=label, expires_days=expires_days, now=clock.now()
+        _settings(),
+        role,
+        party=party,
+        label=label,
+        expires_days=expires_days,
+        scopes=scope or None,
+        now=clock.now(),
     )
 
 
@@ -563,6 +577,62 @@ def print_registration(
     from app.cli import signing
 
     return signing.register(file, party, label, certificate)
+
+
+@people.command("add")
+def add_person(
+    *,
+    role: Annotated[Role, typer.Option(help="What they are to the authority")],
+    name: Annotated[str, typer.Option(help="What others know them by")],
+    sign_in: Annotated[str, typer.Option(metavar="NAME", help="Like an e-mail address")],
+    party: Party = None,
+    administers_party: Annotated[
+        bool, typer.Option("--administers-party", help="May invite others of that exporter")
+    ] = False,
+) -> int:
+    """Invite somebody, and print a token alone on one line. It works once, for seven days.
+
+    So the first administrator is made. Hand the token over; POST /v1/invitations/acceptance takes it.
+    """
+    from app import clock
+    from app.cli import people as persons
+
+    return persons.print_invitation(
+        _settings(),
+        role,
+        name=name,
+        sign_in=sign_in,
+        party=party,
+        administers_party=administers_party,
+        now=clock.now(),
+    )
+
+
+@people.command("list")
+def list_people() -> int:
+    """List all people, and the invitations that wait."""
+    from app import clock
+    from app.cli import people as persons
+
+    return persons.print_all(_settings(), now=clock.now())
+
+
+@people.command("end")
+def end_person(who: Annotated[str, typer.Argument(metavar="ID|SIGN-IN")]) -> int:
+    """End an account, at once and for good, or an invitation that waits."""
+    from app import clock
+    from app.cli import people as persons
+
+    return persons.end(_settings(), who, now=clock.now())
+
+
+@people.command("reset")
+def reset_person(who: Annotated[str, typer.Argument(metavar="ID|SIGN-IN")]) -> int:
+    """Print a token with which somebody begins anew who lost password, passkeys and codes."""
+    from app import clock
+    from app.cli import people as persons
+
+    return persons.reset(_settings(), who, now=clock.now())
 
 
 @sample.command("size")

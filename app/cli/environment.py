@@ -30,4 +30,6 @@ def _meaning(name: str, field: FieldInfo) -> str:
 def _default(value: Any) -> str:
     if value is None or isinstance(value, SecretStr):
         return "none"
+    if isinstance(value, tuple | frozenset):
+        return " ".join(map(str, value)) or "none"
     return str(value) if not isinstance(value, Path) else value.as_posix()

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import journal
+from app.access import service as access
 from app.access.rules import Actor
 from app.errors import Conflict, Invalid, Unknown
 from app.licenses import service
@@ -68,7 +69,7 @@ def approve(session: Session, number: str, id: int, *, actor: Actor, now: dateti
         raise AmendmentUnknown(f"{number} has no amendment {id}.")
     if row.approved_at is not None:
         raise AmendmentSettled(f"Amendment {id} was approved by {row.approved_by}.")
-    if row.proposed_by == actor.key:
+    if access.is_same_person(session, row.proposed_by, actor):
         raise SecondPersonNeeded("Ask another licensing officer to approve it.")
     row.approved_by, row.approved_at = actor.key, now
     session.flush()

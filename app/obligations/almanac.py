@@ -1,6 +1,6 @@
 """Calendars of what is owed, which calendar programs read by an address that nobody can guess.
 
-An address shows what the key that made it may see, and ends with that key. Only its hash is stored.
+An address shows what its maker may see, and ends with the maker's key or account. Only its hash is stored.
 """
 
 import re
@@ -14,8 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app import journal, walls
-from app.access.models import Key
-from app.access.rules import Actor, Role, digest
+from app.access.rules import READS_FILINGS, Actor, Role, digest
 from app.access.service import asker
 from app.errors import Unknown
 from app.licenses.models import License
@@ -24,6 +23,7 @@ from app.obligations.icalendars import Entry
 from app.obligations.models import Calendar, Obligation
 from app.obligations.schemas import CalendarIn, CalendarOut
 from app.obligations.shows import Listed, show
+from app.people import holders
 
 TOKEN = re.compile(r"^[A-Za-z0-9_-]{43}$")
 SHOWN_AFTER = timedelta(days=90)
@@ -75,21 +75,14 @@ def read(session: Session, token: str, *, now: datetime) -> bytes:
     if TOKEN.match(token) is None:
         raise CalendarUnknown("There is no such calendar.")
     walls.become(session, walls.DOOR)
-    found = session.execute(
-        select(Calendar, Key)
-        .join(Key, Key.id == Calendar.key_id)
-        .where(Calendar.digest == digest(token), Calendar.revoked_at.is_(None))
+    calendar = session.scalars(
+        select(Calendar).where(Calendar.digest == digest(token), Calendar.revoked_at.is_(None))
     ).one_or_none()
-    if found is None or not _alive(found[1], now):
+    holder = None if calendar is None else holders.find(session, calendar.key_id, now=now)
+    if calendar is None or holder is None or holder.role not in READS_FILINGS:
         raise CalendarUnknown("There is no such calendar.")
-    calendar, key = found
-    actor = Actor(key.id, Role(key.role), key.party)
-    walls.become(session, asker(actor))
-    return icalendars.write(calendar.label, _entries(session, actor.reads_only, now))
-
-
-def _alive(key: Key, now: datetime) -> bool:
-    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+    walls.become(session, asker(holder))
+    return icalendars.write(calendar.label, _entries(session, holder.reads_only, now))
 
 
 def _entries(session: Session, party: str | None, now: datetime) -> Sequence[Entry]:

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.access.models import Key
 from app.database import Base
 from app.licenses.models import Condition, License
 
@@ -122,16 +121,16 @@ class Waiver(Base):
 
 
 class Calendar(Base):
-    """An address under which a calendar program reads what is owed, as far as its key may see it.
+    """An address under which a calendar program reads what is owed, as far as its maker may see it.
 
-    Of the address only the SHA-256 is stored. It ends with its key.
+    Of the address only the SHA-256 is stored. It ends with the key or the account that made it.
     """
 
     __tablename__ = "calendars"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    key_id: Mapped[str] = mapped_column(ForeignKey(Key.id), index=True)
+    key_id: Mapped[str] = mapped_column(index=True)
     label: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

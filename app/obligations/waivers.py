@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import journal
+from app.access import service as access
 from app.access.rules import Actor
 from app.assessments import dockets
 from app.assessments import service as assessments
@@ -86,7 +87,7 @@ def approve(session: Session, id: UUID, *, actor: Actor, now: datetime) -> Waive
     license, row = _held(session, id)
     _check_open(row, now)
     waiver = _decidable(session, id)
-    if waiver.proposed_by == actor.key:
+    if access.is_same_person(session, waiver.proposed_by, actor):
         raise WaiverNeedsAnother("Ask another officer or a supervisor to approve it.")
     if waiver.expires_at <= now:
         raise WaiverTooLate(f"It would have held until {waiver.expires_on}.")

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import journal
+from app.access import service as access
 from app.access.rules import Actor
 from app.errors import Conflict, Invalid, Unknown
 from app.licenses import service as licenses
@@ -126,7 +127,7 @@ def _to_decide(
     if hit is None or hit.screening_id != screening_id:
         raise HitUnknown(f"Screening {screening_id} has no hit {hit_id}.")
     screening = session.get_one(Screening, screening_id)
-    if screening.screened_by == actor.name:
+    if access.is_same_person(session, screening.screened_by, actor):
         raise filing.SecondPersonNeeded("Ask somebody else to decide on it.")
     earlier = _standing(session, [screening_id]).get(hit_id)
     if earlier is not None and earlier.confirmed == decision.confirmed:

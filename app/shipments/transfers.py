@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import journal
+from app.access import service as access
 from app.access.once import Replay
 from app.access.rules import Actor
 from app.errors import Conflict, Invalid, Unknown
@@ -155,7 +156,7 @@ def decide(
     row = _found(session, license, id)
     if row.state != "asked":
         raise TransferSettled(f"{row.reference} was {row.state} by {row.decided_by}.")
-    if row.asked_by == actor.name:
+    if access.is_same_person(session, row.asked_by, actor):
         raise filing.SecondPersonNeeded("Ask somebody else of the authority to decide on it.")
     if decision.verdict == "authorized":
         _check_allowed(session, license, row)

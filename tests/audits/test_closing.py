@@ -71,6 +71,6 @@ def test_only_a_reported_check_is_favorable(outcome: Outcome) -> None:
 
 
 def test_a_second_person_is_another() -> None:
-    closing.check_second_person("it", "cleo", ["ada", None])
+    closing.check_second_person("it", same=False)
     with pytest.raises(SecondPersonNeeded):
-        closing.check_second_person("it", "ada", [None, "ada"])
+        closing.check_second_person("it", same=True)

@@ -84,7 +84,7 @@ def test_keys_know_whom_they_are_for(
     listed = capsys.readouterr().out
     assert secret not in listed
     ends = ["2026-06-01", "2026-06-04"]
-    assert listed.splitlines()[1].split() == [id, "exporter", "ACME", "valid", *ends, "-"]
+    assert listed.splitlines()[1].split() == [id, "exporter", "ACME", "valid", *ends, "-", "-"]
     keys.print_all(settings, now=NOW + timedelta(days=3))
     assert "expired" in capsys.readouterr().out
     keys.end(settings, id, now=NOW)

@@ -3,8 +3,10 @@
 import importlib
 import os
 import re
+import shlex
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +20,7 @@ from app.settings import Settings
 from docs import make_conditions
 from monitors import Catalogue
 from monitors._catalogue import discover
-from tests.conftest import OpenDoor
+from tests.conftest import Browser, OpenDoor
 
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs" / "decisions"
@@ -97,6 +99,38 @@ def test_the_first_try_of_the_readme_works(door: OpenDoor, sequencer: Sequencer)
     assert (readings["accepted"], [one["line"] for one in readings["rejected"]]) == (2, [3])
     assert len(alerts["items"]) == 3
     assert (deviation["severity"], deviation["evidence"][0]["grade"]) == ("moderate", "E")
+
+
+WEB = re.compile(r"^web \$URL(?P<path>\S+)(?: -d '(?P<body>.*)')?(?: -X POST)?$", re.MULTILINE)
+
+
+def test_signing_in_as_the_readme_says_works(
+    browser: Callable[[], Browser], settings: Settings
+) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (add,) = re.findall(r"app\.cli (people add (?:.|\n)*?)\)\n", readme)
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *shlex.split(add.replace("\\\n", " "))],
+        cwd=ROOT,
+        env={**os.environ, "ENDWATCH_DATABASE_URL": settings.url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    token, one, told = done.stdout.strip(), browser(), []
+
+    for request in WEB.finditer(readme):
+        if request["body"] is None and request["path"] != "/v1/sign-out":
+            answer = one.get(request["path"])
+        else:
+            body = (request["body"] or "").replace("'$TOKEN'", token)
+            headers = {"Content-Type": "application/json"}
+            answer = one.post(request["path"], content=body, headers=headers)
+        assert answer.is_success, answer.text
+        told.append(answer)
+
+    assert [one.status_code for one in told] == [200, 200, 201, 204]
+    assert told[1].json()["person"]["administers_party"] is True
 
 
 def test_every_setting_is_explained_and_nothing_else_is() -> None:
