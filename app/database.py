@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from app import walls
 from app.errors import Conflict, Invalid, StorageFull, Trouble, Unavailable
 from app.settings import Settings
-from app.walls import Part
+from app.walls import Asker, Part
 
 Sessions = sessionmaker[Session]
 
@@ -83,9 +83,13 @@ def as_role(part: Part | None) -> str:
     return "" if part is None else f" -c role={part}"
 
 
-def sessions_of(engine: Engine) -> Sessions:
-    """Make the session factory. Objects stay readable after the commit."""
-    return sessionmaker(engine, expire_on_commit=False, autoflush=False)
+def sessions_of(engine: Engine, asker: Asker | None = None) -> Sessions:
+    """Make the session factory; `asker` says who asks where no request does.
+
+    Objects stay readable after the commit.
+    """
+    info = None if asker is None else walls.of(asker)
+    return sessionmaker(engine, expire_on_commit=False, autoflush=False, info=info)
 
 
 async def session_of(request: Request) -> AsyncIterator[Session]:

@@ -82,7 +82,7 @@ from app.settings import Settings
 from app.shipments.epcis_router import router as epcis
 from app.shipments.router import router as shipments
 from app.shipments.transfer_router import router as transfers
-from app.walls import Part
+from app.walls import DOOR, Part
 from app.wire.bodies import BodyLimit, BodyTooLarge
 from app.wire.document import settle_schemas, tell_troubles
 from app.wire.problems import FieldsInvalid, MalformedJson
@@ -222,10 +222,11 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     app.state.clock = now
     app.state.engine = engine
     app.state.sessions = sessions_of(engine)
-    app.state.keyring = Keyring(app.state.sessions, EndedKeys(app.state.sessions))
+    door = sessions_of(engine, DOOR)
+    app.state.keyring = Keyring(door, EndedKeys(door))
     app.state.scopes = scopes_of(ROUTERS)
-    app.state.recognition = Recognition(app.state.sessions, settings)
-    app.state.reception = reception_of(settings, app.state.sessions)
+    app.state.recognition = Recognition(door, settings)
+    app.state.reception = reception_of(settings, door)
     app.state.room = room_of(settings)
     app.state.desk = desk_of(settings, app.state.room)
     app.state.uploads = Uploads(settings)

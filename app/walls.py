@@ -61,6 +61,11 @@ def note(scope: MutableMapping[str, Any], asker: Asker) -> None:
     scope[_KEY] = asker
 
 
+def note_at_the_door(scope: MutableMapping[str, Any]) -> None:
+    """Note on a request that who sends it is about to be recognized, if nobody is yet."""
+    scope.setdefault(_KEY, DOOR)
+
+
 def of(asker: Asker) -> dict[str, Any]:
     """Give a session's `info` that says who asks, where there is no request."""
     return {_KEY: {_KEY: asker}}

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
+from app import walls
 from app.people.ceremonies import Place
 from app.people.recognition import (
     COOKIE,
@@ -25,6 +26,7 @@ async def _visitor(request: Request) -> Visitor:
     """Say who knocks, if not sent by another site. Raises ForeignOrigin."""
     recognition: Recognition = request.app.state.recognition
     recognition.check_origin(request, strictly=False)
+    walls.note_at_the_door(request.scope)
     return Visitor(
         address=request.client.host if request.client else None,
         user_agent=request.headers.get("user-agent"),

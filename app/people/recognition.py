@@ -1,13 +1,16 @@
 """Tells the routes who is signed in: the cookie, what a browser must prove, the session behind it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from app import walls
 from app.access.router import May
 from app.access.rules import Actor, Role, RoleNotAllowed
+from app.access.service import asker
 from app.database import Sessions
 from app.people import rules, sessions
 from app.people.rules import (
@@ -25,6 +28,8 @@ _log = structlog.get_logger()
 
 COOKIE = "__Host-endwatch"
 DEVICE_COOKIE = "__Host-endwatch-device"
+HALF_WAY = "half_way"
+"""What the database is told of who still needs a passkey: they reach what is their own account."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -96,6 +101,9 @@ class MayInPerson(May):
             )
         if self.recent:
             rules.check_recent(found.authenticated_at, request.app.state.clock())
+        known = asker(found)
+        whole = found.level is Level.FULL
+        walls.note(request.scope, known if whole else replace(known, role=HALF_WAY, party=None))
         return found
 
 

@@ -13,9 +13,10 @@ from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import journal
+from app import journal, walls
 from app.access.router import May
 from app.access.rules import Actor
+from app.access.service import asker
 from app.clock import Now
 from app.database import Sessions
 from app.parties.detached import SignatureRefused
@@ -50,7 +51,7 @@ def _tell(
 ) -> None:
     """Write the entry; when that fails the refusal stands all the same."""
     try:
-        with sessions() as session:
+        with sessions(info=walls.of(asker(actor))) as session:
             journal.append(
                 session,
                 actor=actor.name,
