@@ -134,6 +134,18 @@ def revoke(session: Session, id: str, *, actor: Actor, now: datetime) -> Invitat
     return row
 
 
+def revoke_all_of(session: Session, person: Person, *, actor: Actor, now: datetime) -> None:
+    """End what somebody invited to and was not accepted, as they may invite no more."""
+    mine = Invitation.made_by.endswith(f":{person.id}", autoescape=True)
+    for row in session.scalars(
+        select(Invitation)
+        .where(mine, Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
+        .with_for_update()
+    ):
+        row.revoked_at = now
+        _tell(session, row, "person.invitation_revoked", actor.name, now)
+
+
 def accept(
     session: Session, given: AcceptanceIn, visitor: Visitor, settings: Settings, *, now: datetime
 ) -> Outcome:
