@@ -5,13 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access.rules import OF_THE_AUTHORITY, Actor, Role, id_of, same_person, scope_of
-from app.people import rules
-from app.people.rules import (
+from app.people import patience, rules
+from app.people.patience import (
     LONGEST_WAIT,
     OF_A_DEVICE,
     OF_A_NAME,
     OF_AN_ADDRESS,
     Allowance,
+)
+from app.people.rules import (
     ForeignOrigin,
     Level,
     PartyAdministratorNeeded,
@@ -28,7 +30,7 @@ def test_a_failure_never_shuts_anybody_out_for_longer_than_the_longest_wait(
     count: int, allowance: Allowance, ago: timedelta
 ) -> None:
     last = NOW - min(ago, timedelta(days=3650))
-    found = rules.failed(count, last, allowance, NOW)
+    found = patience.failed(count, last, allowance, NOW)
     assert 1 <= found.count <= count + 1
     assert found.wait_until is None or NOW < found.wait_until <= NOW + LONGEST_WAIT
     assert (found.wait_until is not None) == (found.count > allowance.free)
@@ -40,19 +42,19 @@ def test_whoever_waits_as_told_is_told_of_twice_however_often_it_fails(
 ) -> None:
     count, last, told = 0, None, 0
     for _ in range(times):
-        found = rules.failed(count, last, allowance, NOW)
+        found = patience.failed(count, last, allowance, NOW)
         count, last, told = found.count, NOW, told + found.to_be_told
     assert told == (1 if times <= allowance.free else 2)
 
 
 def test_a_clock_that_went_back_forgives_nothing() -> None:
-    assert rules.failed(3, NOW + timedelta(days=1), OF_A_NAME, NOW).count == 4
+    assert patience.failed(3, NOW + timedelta(days=1), OF_A_NAME, NOW).count == 4
 
 
 def test_who_guesses_at_one_name_for_a_year_tries_less_than_40000_times() -> None:
     at, count, last, tries = NOW, 0, None, 0
     while at < NOW + timedelta(days=365):
-        found = rules.failed(count, last, OF_A_NAME, at)
+        found = patience.failed(count, last, OF_A_NAME, at)
         count, last, tries = found.count, at, tries + 1
         at = found.wait_until or at
     assert tries < 40_000
@@ -71,7 +73,7 @@ def test_who_guesses_at_one_name_for_a_year_tries_less_than_40000_times() -> Non
     ],
 )
 def test_an_address_counts_as_one_household(host: str | None, block: str) -> None:
-    assert rules.address_block(host) == block
+    assert patience.address_block(host) == block
 
 
 @pytest.mark.parametrize("role", Role)
