@@ -9,6 +9,7 @@ from app.access.rules import OF_THE_AUTHORITY
 from app.errors import Conflict
 from app.people import (
     ceremonies,
+    outcomes,
     passkeys,
     passwords,
     recovery,
@@ -19,6 +20,7 @@ from app.people import (
 )
 from app.people.ceremonies import Place
 from app.people.models import Passkey, Person, PersonSession
+from app.people.outcomes import Granted, Outcome, Visitor
 from app.people.rules import Level, Presence, SessionUnknown
 from app.people.schemas import (
     AccountOut,
@@ -29,7 +31,6 @@ from app.people.schemas import (
     PersonOut,
     SessionOut,
 )
-from app.people.sign_in import Granted, Outcome, Visitor
 from app.settings import Settings
 
 
@@ -131,9 +132,9 @@ def change_password(
     counted = [throttling.by_name(f"password:{person.id}")]
     waits = throttling.seconds_to_wait(session, counted, now=now)
     if waits:
-        return sign_in.throttled(waits)
+        return outcomes.throttled(waits)
     if not passwords.fits(person.password, given.current_password):
-        return sign_in.failed(
+        return outcomes.failed(
             session,
             counted,
             PasswordWrong("Give the one you have now.", pointer="/current_password"),

@@ -20,6 +20,7 @@ from app.people.knocking import (
     respond,
     shown_once,
 )
+from app.people.outcomes import SignInThrottled
 from app.people.passkeys import LastSecondFactor, PasskeyKnown, PasskeyUnknown
 from app.people.passwords import PasswordTooCommon
 from app.people.rules import (
@@ -41,7 +42,6 @@ from app.people.schemas import (
     SessionsEnded,
     SignInOut,
 )
-from app.people.sign_in import SignInThrottled
 from app.wire import problems
 
 router = APIRouter(prefix="/v1/account", tags=["people"])

@@ -48,13 +48,15 @@ class Place:
     @classmethod
     def of(cls, domain: str, origins: frozenset[str], host: str) -> "Place":
         """Say where a request came in: at the origins that were set, or at the host it names."""
+        if origins:
+            return cls(domain, tuple(sorted(origins)))
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if name != domain and not name.endswith(f".{domain}"):
             raise PasskeyDomainDiffers(
                 f"Passkeys belong to {domain}, and you are at {name or 'an address without a name'}. "
                 "Use that address, or have ENDWATCH_PASSKEY_DOMAIN set to this one."
             )
-        return cls(domain, tuple(sorted(origins)) or (f"https://{host}", f"http://{host}"))
+        return cls(domain, (f"https://{host}", f"http://{host}"))
 
 
 def ask_to_register(

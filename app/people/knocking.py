@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from app import walls
 from app.people.ceremonies import Place
+from app.people.outcomes import Granted, Outcome, Refused, Visitor
 from app.people.recognition import (
     COOKIE,
     DEVICE_COOKIE,
@@ -16,7 +17,6 @@ from app.people.recognition import (
     set_cookie,
 )
 from app.people.rules import Presence, SessionMissing
-from app.people.sign_in import Granted, Outcome, Refused, Visitor
 from app.people.throttling import DEVICE_FOR
 from app.settings import Settings
 from app.wire.problems import answer

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +13,9 @@ from app.people import ceremonies, rules, sessions
 from app.people.ceremonies import PasskeyRefused, Place
 from app.people.models import Passkey, Person
 from app.people.rules import Presence
+
+if TYPE_CHECKING:
+    from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 
 class PasskeyUnknown(Unknown):
@@ -48,20 +51,7 @@ def register(
     now: datetime,
 ) -> Passkey:
     """Register the passkey an authenticator made for this session. Raises PasskeyRefused."""
-    import webauthn
-
-    challenge = ceremonies.challenge_of(credential)
-    asked = ceremonies.take(session, challenge, now=now)
-    if asked.purpose != ceremonies.REGISTER or asked.session_id != session_id:
-        raise PasskeyRefused("This was asked in another session. Begin again.")
-    made = ceremonies.accepted(
-        lambda: webauthn.verify_registration_response(
-            credential=dict(credential),
-            expected_challenge=challenge,
-            expected_rp_id=place.domain,
-            expected_origin=list(place.origins),
-        )
-    )
+    made = _made(session, credential, place, session_id=session_id, now=now)
     if session.scalar(select(Passkey.id).where(Passkey.credential_id == made.credential_id)):
         raise PasskeyKnown("Use it to sign in, or register another.", pointer="/credential")
     row = Passkey(
@@ -87,6 +77,31 @@ def register(
         now=now,
     )
     return row
+
+
+def _made(
+    session: Session,
+    credential: Mapping[str, Any],
+    place: Place,
+    *,
+    session_id: str,
+    now: datetime,
+) -> "VerifiedRegistration":
+    """Verify what an authenticator made. Raises PasskeyRefused."""
+    import webauthn
+
+    challenge = ceremonies.challenge_of(credential)
+    asked = ceremonies.take(session, challenge, now=now)
+    if asked.purpose != ceremonies.REGISTER or asked.session_id != session_id:
+        raise PasskeyRefused("This was asked in another session. Begin again.")
+    return ceremonies.accepted(
+        lambda: webauthn.verify_registration_response(
+            credential=dict(credential),
+            expected_challenge=challenge,
+            expected_rp_id=place.domain,
+            expected_origin=list(place.origins),
+        )
+    )
 
 
 def recognize(

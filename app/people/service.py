@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.access.models import Key
 from app.access.rules import Actor, Role
-from app.people import rules, sessions, throttling
+from app.people import invitations, rules, sessions, throttling
 from app.people.models import Person
 from app.people.rules import PersonUnknown
 from app.people.schemas import RoleIn
@@ -50,6 +50,7 @@ def change_role(session: Session, id: str, given: RoleIn, *, actor: Actor, now: 
     person.administers_party = given.administers_party
     session.flush()
     sessions.end(session, person.id, reason="your role was changed", now=now)
+    invitations.revoke_all_of(session, person, actor=actor, now=now)
     body: dict[str, Any] = given.model_dump(mode="json") | {"before": before}
     sessions.tell(session, person, "person.role_changed", body, actor=actor.name, now=now)
     return person
@@ -65,6 +66,7 @@ def end(session: Session, id: str, *, actor: Actor, now: datetime) -> tuple[Pers
         session.flush()
         sessions.end(session, person.id, reason="the account has ended", now=now)
         throttling.forget_devices(session, person, now)
+        invitations.revoke_all_of(session, person, actor=actor, now=now)
         sessions.tell(session, person, "person.ended", {}, actor=actor.name, now=now)
     made = select(Key.id).where(Key.made_by == person.id, Key.revoked_at.is_(None))
     return person, sorted(session.scalars(made))

@@ -4,18 +4,26 @@ A refusal is an answer, not an exception, where its trace must be committed: fai
 told in the request's one transaction.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import journal
 from app.access.rules import Role
-from app.errors import NotAuthenticated, TooMany, Trouble
-from app.people import ceremonies, passkeys, passwords, recovery, rules, sessions, throttling
-from app.people.ceremonies import PasskeyRefused, Place
+from app.errors import NotAuthenticated
+from app.people import (
+    ceremonies,
+    outcomes,
+    passkeys,
+    passwords,
+    recovery,
+    rules,
+    sessions,
+    throttling,
+)
+from app.people.ceremonies import PasskeyRefused
 from app.people.models import Person, PersonSession
+from app.people.outcomes import Granted, Outcome, Refused, Visitor
 from app.people.passkeys import PasskeyCopied
 from app.people.rules import Level, Presence, SessionMissing
 from app.people.schemas import CredentialIn, SignInIn, SignInOut
@@ -31,46 +39,6 @@ class RecoveryCodeRefused(NotAuthenticated):
     """This is none of your recovery codes, or it was used before."""
 
 
-class SignInThrottled(TooMany):
-    """It failed too often of late: wait as long as `Retry-After` says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who knocks: address, program, and the cookies it brings."""
-
-    address: str | None
-    user_agent: str | None
-    host: str
-    token: str | None
-    device_token: str | None
-    origins: frozenset[str]
-
-    def place(self, settings: Settings) -> Place:
-        """Say where passkeys are used. Raises PasskeyDomainDiffers."""
-        return Place.of(settings.passkey_domain, self.origins, self.host)
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """A session was opened, whole or half-way; its token goes into a cookie."""
-
-    answer: SignInOut
-    token: str
-    device_token: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Nobody was let in. The answer says why, and for how many seconds nobody is heard."""
-
-    trouble: Trouble
-    seconds: int | None = None
-
-
-Outcome = Granted | Refused
-
-
 def with_password(
     session: Session, given: SignInIn, visitor: Visitor, settings: Settings, *, now: datetime
 ) -> Outcome:
@@ -79,11 +47,11 @@ def with_password(
     counted = _counted(session, person, given.sign_in, visitor, now)
     waits = throttling.seconds_to_wait(session, counted, now=now)
     if waits:
-        return throttled(waits)
+        return outcomes.throttled(waits)
     known = person if person is not None and person.state == "active" else None
     right = passwords.fits(known.password if known else None, given.password)
     if known is None or not right:
-        return failed(
+        return outcomes.failed(
             session,
             counted,
             SignInRefused("Name and password do not fit together. Try again, or ask for a reset."),
@@ -106,35 +74,6 @@ def _counted(
         if device is not None:
             return [throttling.by_device(device)]
     return [throttling.by_name(sign_in), throttling.by_address(visitor.address)]
-
-
-def throttled(seconds: int) -> Refused:
-    """Refuse to listen for a while."""
-    return Refused(SignInThrottled(f"Try again in {seconds} seconds."), seconds)
-
-
-def failed(
-    session: Session,
-    counted: list[Counted],
-    trouble: Trouble,
-    *,
-    subject: str,
-    said: dict[str, str | None],
-    now: datetime,
-) -> Refused:
-    """Count a failure, and tell of the first and of the one that makes everybody wait."""
-    if throttling.failed(session, counted, now=now):
-        journal.append(
-            session,
-            actor="anybody",
-            action="person.sign_in_refused",
-            subject=subject,
-            topic="people",
-            body={"problem": trouble.slug(), **said},
-            personal=list(said),
-            now=now,
-        )
-    return Refused(trouble)
 
 
 def enter(
@@ -239,7 +178,7 @@ def with_passkey(
     except PasskeyRefused as refused:
         counted = [throttling.by_address(visitor.address)]
         said = {"address": visitor.address}
-        return failed(session, counted, refused, subject="sign-in", said=said, now=now)
+        return outcomes.failed(session, counted, refused, subject="sign-in", said=said, now=now)
     if copied:
         sessions.tell(
             session,
@@ -271,9 +210,9 @@ def with_recovery_code(
     counted = [throttling.by_name(f"recovery:{person.id}")]
     waits = throttling.seconds_to_wait(session, counted, now=now)
     if waits:
-        return throttled(waits)
+        return outcomes.throttled(waits)
     if not recovery.use(session, person, code, now=now):
-        return failed(
+        return outcomes.failed(
             session,
             counted,
             RecoveryCodeRefused("Each works once, and new ones end those before."),

@@ -8,7 +8,7 @@ from app.access.router import Public
 from app.clock import Now
 from app.database import SessionDep
 from app.errors import Conflict, Invalid
-from app.people import account, invitations, sign_in
+from app.people import accepting, account, invitations, sign_in
 from app.people.ceremonies import PasskeyDomainDiffers, PasskeyRefused, PasskeyUnreadable
 from app.people.knocking import (
     AlsoHalfWay,
@@ -18,6 +18,7 @@ from app.people.knocking import (
     respond,
     signed_out,
 )
+from app.people.outcomes import SignInThrottled
 from app.people.passkeys import PasskeyCopied
 from app.people.rules import ForeignOrigin, SessionMissing
 from app.people.schemas import (
@@ -29,7 +30,7 @@ from app.people.schemas import (
     SignInOut,
 )
 from app.people.sessions import ProviderNeeded
-from app.people.sign_in import RecoveryCodeRefused, SignInRefused, SignInThrottled
+from app.people.sign_in import RecoveryCodeRefused, SignInRefused
 from app.wire import problems
 from app.wire.bodies import BodyTooLarge
 from app.wire.problems import MalformedJson
@@ -124,7 +125,7 @@ def accept(
     given: AcceptanceIn, visitor: VisitorDep, settings: SettingsDep, session: SessionDep, now: Now
 ) -> Response:
     """Accept an invitation, or a reset, by a password of your own; it signs you in."""
-    return respond(invitations.accept(session, given, visitor, settings, now=now))
+    return respond(accepting.accept(session, given, visitor, settings, now=now))
 
 
 @router.post("/sign-out", status_code=204, responses=problems(ForeignOrigin))

@@ -15,9 +15,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.people import rules
+from app.people import patience, rules
 from app.people.models import Device, Person, SignInCounter
-from app.people.rules import Allowance
+from app.people.patience import Allowance
 from app.people.sessions import digest
 
 DEVICE_FOR = timedelta(days=365)
@@ -32,17 +32,17 @@ class Counted(NamedTuple):
 
 def by_name(sign_in: str) -> Counted:
     """Count by a sign-in name, whether anybody has it or not."""
-    return Counted(_hash(f"name:{sign_in}"), rules.OF_A_NAME)
+    return Counted(_hash(f"name:{sign_in}"), patience.OF_A_NAME)
 
 
 def by_address(host: str | None) -> Counted:
     """Count by where a request comes from."""
-    return Counted(_hash(f"address:{rules.address_block(host)}"), rules.OF_AN_ADDRESS)
+    return Counted(_hash(f"address:{patience.address_block(host)}"), patience.OF_AN_ADDRESS)
 
 
 def by_device(device: Device) -> Counted:
     """Count by a browser that is known."""
-    return Counted(_hash(f"device:{device.id}"), rules.OF_A_DEVICE)
+    return Counted(_hash(f"device:{device.id}"), patience.OF_A_DEVICE)
 
 
 def _hash(text: str) -> bytes:
@@ -68,7 +68,7 @@ def failed(session: Session, counted: Sequence[Counted], *, now: datetime) -> bo
     told = False
     for one in sorted(counted):
         row = session.get(SignInCounter, one.digest)
-        found = rules.failed(
+        found = patience.failed(
             row.failures if row else 0, row.last_failed_at if row else None, one.allowance, now
         )
         told = told or found.to_be_told

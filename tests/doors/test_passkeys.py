@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from app.access.rules import Role
 from app.database import Sessions
 from app.main import create_app
+from app.people.ceremonies import PasskeyDomainDiffers, Place
 from app.people.models import Passkey, RecoveryCode
 from app.settings import Settings
 from tests.conftest import Browser, Clock, Door, OpenDoor, SignedIn
@@ -289,6 +290,17 @@ def test_passkeys_belong_to_one_name_of_the_service(ada: Somebody, app: FastAPI)
     away = TestClient(app, "https://elsewhere.example", raise_server_exceptions=False)
     away.portal = ada.browser.client.portal
     problem(away.post("/v1/sign-in/passkey/options"), 409, "passkey-domain-differs")
+
+
+def test_where_addresses_are_set_the_host_header_does_not_matter() -> None:
+    origins = frozenset({"https://endwatch.example", "https://eu.endwatch.example"})
+    place = Place.of("endwatch.example", origins, "inner:8000")
+    assert place.origins == tuple(sorted(origins))
+    own = Place.of("endwatch.example", frozenset(), "eu.endwatch.example:8443")
+    assert own.origins[0] == "https://eu.endwatch.example:8443"
+    for host in ("", "endwatch.example.evil.example", "notendwatch.example", "localhost"):
+        with pytest.raises(PasskeyDomainDiffers):
+            Place.of("endwatch.example", frozenset(), host)
 
 
 def test_where_passkeys_are_optional_a_password_is_enough(settings: Settings, time: Clock) -> None:

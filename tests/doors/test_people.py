@@ -395,6 +395,28 @@ def test_a_role_changes_by_another_administrator_and_asks_for_a_new_sign_in(
         problem(answer, 422, "role-unfit")
 
 
+def test_who_may_invite_no_more_has_invited_nobody(
+    chief: Somebody, administrator: Door, browser: NewBrowser
+) -> None:
+    for number, (what, body) in enumerate(
+        (("role", {"role": "exporter", "party": "NORDLICHT"}), ("end", None))
+    ):
+        role = {"role": "exporter", "party": "NORDLICHT", "administers_party": True}
+        administrator.post(f"/v1/people/{chief.id}/role", role)
+        chief.enter()
+        name = f"late{number}@nordlicht.example"
+        made = invited(chief.browser, Role.EXPORTER, name, party="NORDLICHT")
+        assert administrator.post(f"/v1/people/{chief.id}/{what}", body).status_code == 200
+        problem(accepted(browser(), made["token"]), 409, "invitation-revoked")
+
+
+def test_a_calendar_ends_with_the_account_that_made_it(eve: Somebody, administrator: Door) -> None:
+    path = eve.browser.post("/v1/calendars", {"label": "duties"}).json()["path"]
+    assert eve.browser.client.get(path).status_code == 200
+    administrator.post(f"/v1/people/{eve.id}/end")
+    problem(eve.browser.client.get(path), 404, "calendar-unknown")
+
+
 def test_an_account_that_ended_opens_nothing_and_never_again(
     eve: Somebody, administrator: Door, browser: NewBrowser
 ) -> None:

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from app.access.rules import Actor, Role
 from app.database import Sessions
 from app.errors import Trouble
-from app.people import invitations, recovery, service, sign_in
+from app.people import accepting, invitations, recovery, service, sign_in
 from app.people.models import Person
+from app.people.outcomes import Granted, Outcome, Refused, Visitor
 from app.people.schemas import AcceptanceIn, InvitationIn, SignInIn
-from app.people.sign_in import Granted, Outcome, Refused, Visitor
 from app.settings import Settings
 from tests.conftest import Clock, MakePerson
 
@@ -60,10 +60,10 @@ def test_an_invitation_that_is_accepted_often_at_once_makes_one_person(
     given = InvitationIn(sign_in="a@x.example", role=Role.EXPORTER, party="X")
     with sessions.begin() as session:
         _, token = invitations.invite(session, given, actor=ROOT, now=time())
-    accepting = AcceptanceIn(token=token, name="Ada", password="violet anchor teapot meadow")
+    taking = AcceptanceIn(token=token, name="Ada", password="violet anchor teapot meadow")
 
     def accept(session: Session) -> Outcome:
-        return invitations.accept(session, accepting, VISITOR, settings, now=time())
+        return accepting.accept(session, taking, VISITOR, settings, now=time())
 
     done = at_once(sessions, *[accept] * TIMES)
     assert sum(isinstance(answer, Granted) for answer in done) == 1
