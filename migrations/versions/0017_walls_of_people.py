@@ -4,6 +4,7 @@ Who is not recognized yet stands at the door (`app.walls.DOOR`): recognizing rea
 and passkeys, and signing in writes them. Who is signed in reaches what is their own.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
@@ -80,8 +81,45 @@ KEYS = {
     ),
 }
 
+# A key that a person made stands for that person.
+FUNCTIONS = """
+CREATE FUNCTION human_behind(name text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT coalesce((SELECT made_by FROM keys WHERE id = person_of(name)), person_of(name))
+$$;
+
+CREATE FUNCTION by_another() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    second text := to_jsonb(NEW) ->> TG_ARGV[0];
+BEGIN
+    IF human_behind(second) = human_behind(to_jsonb(NEW) ->> TG_ARGV[1]) THEN
+        RAISE EXCEPTION 'second_person: % takes two', TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
+BY_ANOTHER = {
+    "amendments": ("approved_by", "proposed_by"),
+    "audit_actions": ("waived_by", "recommended_by"),
+    "transfers": ("decided_by", "asked_by"),
+    "waivers": ("approved_by", "proposed_by"),
+}
+DECIDED_BY_ANOTHER = ("document_by_two", "hit_by_two")
+
 
 def upgrade() -> None:
+    op.execute(FUNCTIONS)
+    op.execute("REVOKE ALL ON FUNCTION human_behind(text) FROM PUBLIC")
+    op.execute("GRANT EXECUTE ON FUNCTION human_behind(text) TO endwatch_api, endwatch_jobs")
+    for table, (second, first) in BY_ANOTHER.items():
+        op.execute(
+            f"CREATE TRIGGER by_another BEFORE INSERT OR UPDATE OF {second} ON {table} FOR EACH ROW"
+            f" WHEN (NEW.{second} IS NOT NULL)"
+            f" EXECUTE FUNCTION by_another('{second}', '{first}')"
+        )
+    for function in DECIDED_BY_ANOTHER:
+        _asks(function, "person_of", "human_behind")
     for table, (seen, changed) in POLICIES.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
         op.execute(f"GRANT SELECT, INSERT ON {table} TO endwatch_api")
@@ -104,6 +142,14 @@ def upgrade() -> None:
     _keys(1)
 
 
+def _asks(function: str, before: str, now: str) -> None:
+    """Have a trigger's function look at who is behind a name in another way."""
+    source = op.get_bind().scalar(
+        sa.text("SELECT pg_get_functiondef(CAST(:name AS regproc))"), {"name": function}
+    )
+    op.execute(sa.text(str(source).replace(f"{before}(", f"{now}(").replace(":", r"\:")))
+
+
 def _keys(which: int) -> None:
     """Let people make and end keys of their own party, and of their own."""
     for name, terms in KEYS.items():
@@ -115,6 +161,12 @@ def _keys(which: int) -> None:
 
 
 def downgrade() -> None:
+    for function in DECIDED_BY_ANOTHER:
+        _asks(function, "human_behind", "person_of")
+    for table in BY_ANOTHER:
+        op.execute(f"DROP TRIGGER by_another ON {table}")
+    op.execute("DROP FUNCTION by_another()")
+    op.execute("DROP FUNCTION human_behind(text)")
     _keys(0)
     for table in ONLY_ADDED:
         op.execute(f"DROP TRIGGER {table}_are_kept ON {table}")

@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from app.access import service as access
 from app.access.rules import Role
 from app.database import Sessions
 from app.main import create_app
@@ -303,14 +304,14 @@ def test_where_addresses_are_set_the_host_header_does_not_matter() -> None:
             Place.of("endwatch.example", frozenset(), host)
 
 
-def test_where_passkeys_are_optional_a_password_is_enough(settings: Settings, time: Clock) -> None:
+def test_where_passkeys_are_optional_a_password_is_enough(
+    settings: Settings, sessions: Sessions, time: Clock
+) -> None:
     loose = settings.model_copy(update={"passkeys": "optional"})
     app = create_app(loose, time)
     with TestClient(app) as client:
         administrator = Browser(app, client)
-        with app.state.sessions.begin() as session:
-            from app.access import service as access
-
+        with sessions.begin() as session:
             _, token = access.issue(session, Role.ADMINISTRATOR, party=None, label="", now=time())
         administrator.headers = {"Authorization": f"Bearer {token}"}
         ada = joined(administrator, Browser(app, client), Role.REVIEWER, "ada@example.org")

@@ -34,6 +34,7 @@ from tests.epcis.events import event as epcis_event
 from tests.evidence import good
 from tests.evidence.handing_in import digest_of, put
 from tests.journeys.telling import beat, heartbeat
+from tests.signatures.signers import made, registered
 from tests.world import condition, license_body
 
 NORDLICHT, SUEDLICHT = "NORDLICHT", "SUEDLICHT"
@@ -41,6 +42,7 @@ EXPORTERS = {
     NORDLICHT: {"reference": NORDLICHT, "name": "Nordlicht Biometrics GmbH", "country": "DE"},
     SUEDLICHT: {"reference": SUEDLICHT, "name": "Südlicht Cameras AG", "country": "AT"},
 }
+OF_PEOPLE = ("/v1/people/invitations/{id}", "/v1/people/{id}", "/v1/keys/{id}")
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -201,6 +203,9 @@ def _filed(held: Holding, serial: str, now: datetime) -> None:
     events = captured(epcis_event(serial, sourceList=[source]))
     taken = said(own.post("/epcis/capture", events, headers={"Endwatch-License": number}))
     held.things["/epcis/capture/{id}"] = {"id": taken["captureID"]}
+    signing = registered(own, made())
+    held.things["/v1/signing-keys/{id}"] = {"id": signing["id"]}
+    held.things |= {place: {"id": "nobodys-own"} for place in OF_PEOPLE}
     calendar = said(own.post("/v1/calendars", {"label": "Ours"}))
     held.things["/v1/calendars/{id}"] = {"id": calendar["id"]}
 

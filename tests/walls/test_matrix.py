@@ -19,6 +19,7 @@ from app.access.rules import Actor, Role
 from app.assessments import dockets
 from app.cli.postgres import Postgres
 from app.main import ROUTERS
+from app.people.recognition import MayInPerson
 from tests.conftest import Door
 from tests.doors.filings import attestation, ndjson, reading, shipment
 from tests.doors.test_custody import event as custody_event
@@ -32,6 +33,7 @@ from tests.doors.test_transfers import YES, transfer
 from tests.epcis.events import document as captured
 from tests.epcis.events import event as epcis_event
 from tests.evidence import good
+from tests.signatures.signers import made, offer
 from tests.walls.estate import NORDLICHT, SUEDLICHT, Estate, Holding, standing
 from tests.world import license_body
 
@@ -121,6 +123,17 @@ BODIES: dict[str, Body] = {
     "POST /v1/calendars": _json(lambda *_: {"label": "Of the matrix"}),
     "POST /v1/calendars/{id}/revocation": NOTHING,
     "POST /openrosa/submission": lambda *_: {"files": {"xml_submission_file": b"<x/>"}},
+    "POST /v1/signing-keys": _json(lambda held, _: offer(made(), held.party)),
+    "POST /v1/signing-keys/{id}/revocation": _json(lambda *_: {"ground": "Lost."}),
+    "POST /v1/people/invitations": _json(lambda *_: {"sign_in": "x@a.example", "role": "auditor"}),
+    "POST /v1/people/invitations/{id}/revocation": NOTHING,
+    "POST /v1/people/{id}/role": _json(lambda *_: {"role": "auditor"}),
+    "POST /v1/people/{id}/end": NOTHING,
+    "POST /v1/people/{id}/reset": NOTHING,
+    "POST /v1/people/{id}/sessions/revocation": NOTHING,
+    "POST /v1/keys": _json(lambda *_: {"role": "auditor", "expires_days": 7}),
+    "POST /v1/keys/{id}/rotation": NOTHING,
+    "POST /v1/keys/{id}/revocation": NOTHING,
 }
 
 
@@ -130,11 +143,25 @@ ROUTES = [
     for route in router.routes
     if isinstance(route, APIRoute)
     for call in calls(route)
-    if isinstance(call, May)
+    if isinstance(call, May) and not isinstance(call, MayInPerson)
+    for method in sorted(route.methods or ())
+]
+# These are for people who are signed in, about their own account: no key opens them.
+IN_PERSON = [
+    (method, route)
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    for call in calls(route)
+    if isinstance(call, MayInPerson)
     for method in sorted(route.methods or ())
 ]
 NAMES = [f"{method} {route.path}" for method, route, _ in ROUTES]
-EXPORTERS = [one for one in ROUTES if Role.EXPORTER in one[2]]
+ADMINISTERING = ("/v1/people", "/v1/keys")
+"""Of exporters, only their administrators in person; tests/doors/test_people.py asks as these."""
+EXPORTERS = [
+    one for one in ROUTES if Role.EXPORTER in one[2] and not one[1].path.startswith(ADMINISTERING)
+]
 
 # Routes of the authority alone, whose records are nobody's in particular, need none of mine.
 ANYBODYS = {"{place:path}": "000", "/openrosa/": "BX-NONE"}
@@ -230,6 +257,13 @@ NOT_THERE = {
     "/log/tile/entries/{place:path}",
     "/v1/evidence/{digest}",
     "/v1/evidence/{digest}/record",
+    "/v1/people/{id}/role",
+    "/v1/people/{id}/end",
+    "/v1/people/{id}/reset",
+    "/v1/people/{id}/sessions/revocation",
+    "/v1/people/invitations/{id}/revocation",
+    "/v1/keys/{id}/rotation",
+    "/v1/keys/{id}/revocation",
 }
 
 
@@ -288,6 +322,18 @@ def _plain(told: str, held: Holding) -> str:
             if len(name) > 3:
                 told = told.replace(name, "…")
     return re.sub(r"\b\d+\b", "…", told.replace(held.number, "…"))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_is_a_persons_own_no_key_opens(role: Role, estate: Estate) -> None:
+    door = estate.mine.door if role is Role.EXPORTER else estate.staff[role]
+    assert len(IN_PERSON) > 8
+    for method, route in IN_PERSON:
+        path = route.path.replace("{id}", "anything")
+        sent = None if method == "GET" else {}
+        refused = door.client.request(method, path, headers=door.headers, json=sent)
+        assert (refused.status_code, "person-needed" in refused.text) == (403, True), path
+        assert door.client.request(method, path, json=sent).status_code == 401, path
 
 
 def test_a_license_that_moves_to_another_exporter_is_gone_for_the_first(
