@@ -330,7 +330,7 @@ def test_what_is_a_persons_own_no_key_opens(role: Role, estate: Estate) -> None:
     assert len(IN_PERSON) > 8
     for method, route in IN_PERSON:
         path = route.path.replace("{id}", "anything")
-        sent = None if method == "GET" else {}
+        sent: dict[str, Any] | None = None if method == "GET" else {}
         refused = door.client.request(method, path, headers=door.headers, json=sent)
         assert (refused.status_code, "person-needed" in refused.text) == (403, True), path
         assert door.client.request(method, path, json=sent).status_code == 401, path
