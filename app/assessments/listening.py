@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.assessments import files, rules, statements
 from app.assessments.hindsight import Then
 from app.assessments.rules import Docket, Ruling
-from app.assessments.statements import INSTANT, LONGEST, Beyond, Probe, Units
+from app.assessments.statements import INSTANT, LONGEST, Beyond, Probe, Question, Units
 from monitors import Case, Hears, Need, Statement, Subject, catalogue
 
 Said = Sequence[Statement[Any]]
@@ -64,11 +64,26 @@ class Loaded:
         self._then = Then(now + CLOCKS_DIFFER, now)
         self._parts: dict[tuple[int, Need], dict[str, tuple[Any, ...]]] = {}
         self._whole: dict[int, Units] = {}
-        self._inventories = self._counted(hearings)
-        self._earlier = self._hear(hearings)
+        self._inventories: dict[int, list[Statement[Any]]] = {}
+        self._earlier: dict[tuple[int, Asked], list[Statement[Any]]] = {}
+        self._hear(hearings)
 
-    def _hear(self, hearings: Sequence[Hearing]) -> dict[tuple[int, Asked], list[Statement[Any]]]:
-        """Ask once for each fact that some monitor must hear back."""
+    def _hear(self, hearings: Sequence[Hearing]) -> None:
+        """Ask once for each fact that some monitor must hear back, all in one way to the database."""
+        asked = self._asked(hearings)
+        questions: list[Question] = list(asked.values())
+        counted = self._counted(hearings)
+        answered = statements.answers(
+            self._session, questions if counted is None else [*questions, counted]
+        )
+        if counted is not None:
+            self._inventories = answered.pop()
+        for one, found in zip(asked, answered, strict=True):
+            for license_id, said in found.items():
+                self._earlier[license_id, one] = sorted(said, key=statements.order)
+
+    def _asked(self, hearings: Sequence[Hearing]) -> dict[Asked, Question]:
+        """Write a question for each fact, of every subject of which it is asked."""
         probes: dict[Asked, dict[tuple[int, Subject, datetime], Probe]] = {}
         beyond: dict[Asked, Beyond] = {}
         for hearing in hearings:
@@ -80,17 +95,14 @@ class Loaded:
                     key = probe.license_id, probe.subject, probe.until
                     if key not in wanted or probe.since < wanted[key].since:
                         wanted[key] = probe
-        earlier: dict[tuple[int, Asked], list[Statement[Any]]] = {}
-        for asked, wanted in probes.items():
-            answered = statements.before(
-                self._session, list(wanted.values()), **asked._asdict(), beyond=beyond[asked]
-            )
-            for license_id, found in answered.items():
-                earlier[license_id, asked] = sorted(found, key=statements.order)
-        return earlier
+        return {
+            one: statements.before(list(wanted.values()), **one._asdict(), beyond=beyond[one])
+            for one, wanted in probes.items()
+            if wanted
+        }
 
-    def _counted(self, hearings: Sequence[Hearing]) -> dict[int, list[Statement[Any]]]:
-        """Read the inventories of sites that some monitor sets against what units say."""
+    def _counted(self, hearings: Sequence[Hearing]) -> Question | None:
+        """Ask for the inventories of sites that some monitor sets against what units say."""
         spans = [
             (hearing, hearing.said[0].observed_at - (ruling.hears.window or LONGEST))
             for hearing in hearings
@@ -98,9 +110,8 @@ class Loaded:
             if ruling.hears.inventories
         ]
         if not spans:
-            return {}
+            return None
         return statements.inventories(
-            self._session,
             sorted({hearing.docket.license_id for hearing, _ in spans}),
             min(since for _, since in spans),
             max(hearing.said[-1].observed_at for hearing, _ in spans),

@@ -270,8 +270,9 @@ def file_case(session: Session, docket: Docket, ruling: Ruling, now: datetime) -
     if ruling.monitor.awaits is not None and hears.latest:
         subjects = [Subject("site", site) for site in sorted(docket.sites)]
         probes = [Probe(docket.license_id, one, now - LONGEST, now) for one in subjects]
-        heard = statements.before(session, probes, hears.stating, apart=hears.apart)
-        earlier = sorted(heard.get(docket.license_id, ()), key=statements.order)
+        asked = [statements.before(probes, hears.stating, apart=hears.apart)] if probes else []
+        for heard in statements.answers(session, asked):
+            earlier = sorted(heard.get(docket.license_id, ()), key=statements.order)
     return rules.case_of(docket, ruling, units=units, earlier=earlier, **parts)
 
 

@@ -1,5 +1,6 @@
 """Keeps what was stated, and hears it again as far back as a monitor asks."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -22,14 +23,24 @@ METRES_PER_DEGREE = 111_194.9
 STATEMENTS = cast("Table", StatementRow.__table__)
 
 
-def _collected(found: str) -> TextClause:
+def _collected(found: str) -> str:
     """Let a query answer with one JSON text: a thousand rows column by column cost more."""
-    return text(f"""
+    return f"""
 SELECT coalesce(json_agg(json_build_array(
     license_id, subject_kind, serial, observed_at, captured_at, received_at,
     json_build_array(source_kind, grade, said_by, mode), report, number, facts
 )), '[]')::text FROM ({found}) found
-""")  # noqa: S608 made of the constants below
+"""  # noqa: S608 made of the constants below
+
+
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+
+
+@cache
+def _together(queries: tuple[str, ...]) -> TextClause:
+    """Put several such queries into one, for one way to the database; each has names of its own."""
+    parts = (_PARAMETER.sub(rf":\1_{at}", query) for at, query in enumerate(queries))
+    return text(f"SELECT {', '.join(f'({part})' for part in parts)}")
 
 
 _BEFORE = _collected("""
@@ -105,7 +116,7 @@ PLACE = ("lat", "lon", "accuracy_m")
 
 
 @cache
-def _apart(compared: tuple[str, ...] | None) -> TextClause:
+def _apart(compared: tuple[str, ...] | None) -> str:
     """Ask what each kind of source said last; of the same author's readings only what has changed."""
     if compared is None:
         return _collected(_BEFORE_APART.format(arrays="", columns="", heard="true"))
@@ -199,24 +210,28 @@ def order(statement: Statement[Any]) -> tuple[Any, ...]:
     return (statement.observed_at, statement.subject.reference, source, int(number or 0))
 
 
+class Question(NamedTuple):
+    """What is asked for of what was stated earlier."""
+
+    query: str
+    parameters: dict[str, Any]
+
+
 def before(
-    session: Session,
     probes: Sequence[Probe],
     stating: str,
     *,
     apart: bool = False,
     every: bool = False,
     beyond: Beyond = None,
-) -> dict[int, list[Statement[Any]]]:
-    """Answer probes, by license: the latest statement in each span that states a fact.
+) -> Question:
+    """Ask probes, at least one: for the latest statement in each span that states a fact.
 
     With `apart`, the latest of each kind of source and author; with `every`, all of reports.
     """
-    if not probes:
-        return {}
     changing = _changing(probes, beyond)
     compared = None if beyond is None else tuple(sorted(changing.keys() & beyond.keys()))
-    rows = session.scalars(
+    return Question(
         _EVERY if every else _apart(compared) if apart else _BEFORE,
         changing
         | {
@@ -228,7 +243,27 @@ def before(
             "stating": stating,
         },
     )
-    return _by_license(rows.one())
+
+
+def inventories(license_ids: Sequence[int], since: datetime, until: datetime) -> Question:
+    """Ask for the inventories of sites between two times."""
+    span = {"licenses": list(license_ids), "since": since, "until": until}
+    return Question(_INVENTORIES, span)
+
+
+def answers(
+    session: Session, questions: Sequence[Question]
+) -> list[dict[int, list[Statement[Any]]]]:
+    """Answer questions, each with statements by license, in one way to the database."""
+    if not questions:
+        return []
+    parameters = {
+        f"{name}_{at}": value
+        for at, question in enumerate(questions)
+        for name, value in question.parameters.items()
+    }
+    together = _together(tuple(question.query for question in questions))
+    return [_by_license(rows) for rows in session.execute(together, parameters).one()]
 
 
 def _changing(probes: Sequence[Probe], beyond: Beyond) -> dict[str, Any]:
@@ -267,14 +302,6 @@ def _device(said: Statement[Any] | None) -> str:
 def _numbers(values: Iterable[float | None]) -> str:
     """Write numbers as a PostgreSQL array literal."""
     return f"{{{','.join('NULL' if one is None else repr(one) for one in values)}}}"
-
-
-def inventories(
-    session: Session, license_ids: Sequence[int], since: datetime, until: datetime
-) -> dict[int, list[Statement[Any]]]:
-    """Read the inventories of sites between two times, by license."""
-    span = {"licenses": list(license_ids), "since": since, "until": until}
-    return _by_license(session.scalars(_INVENTORIES, span).one())
 
 
 def _by_license(rows: str) -> dict[int, list[Statement[Any]]]:
