@@ -315,10 +315,10 @@ def ticks(url: str, scale: float) -> list[Figure]:
     seconds: dict[int, list[float]] = {10_000: [], many: []}
     for total, taken in seconds.items():
         at = ground.lay(url, f"bench_ticks_{total}", licenses=total // 10)
-        engine = connect(at.settings)
+        engine, owner = connect(at.settings), connect(at.settings, None)
         sessions = sessions_of(engine)
         for _ in range(3):
-            with engine.begin() as connection:
+            with owner.begin() as connection:
                 _owe(connection, due)
             with psycopg.connect(at.conninfo, autocommit=True) as vacuum:
                 vacuum.execute("VACUUM ANALYZE obligations")
@@ -327,6 +327,7 @@ def ticks(url: str, scale: float) -> list[Figure]:
             taken.append(time.perf_counter() - begun)
             assert looked == due, looked
         engine.dispose()
+        owner.dispose()
     few, large = (statistics.median(seconds[total]) for total in (10_000, many))
     return [
         Figure(
