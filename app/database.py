@@ -19,7 +19,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from app import walls
-from app.errors import Conflict, Invalid, StorageFull, Trouble, Unavailable
+from app.errors import Conflict, Invalid, StorageFull, Trouble, Unavailable, Unknown
 from app.settings import Settings
 from app.walls import Asker, Part
 
@@ -117,6 +117,10 @@ def _commit(session: Session) -> None:
 SessionDep = Annotated[Session, Depends(session_of, scope="function")]
 
 
+class NotYours(Unknown):
+    """There is nothing here by that name, or it is not yours: the database itself refused."""
+
+
 def trouble_of(error: Exception) -> Trouble | None:  # noqa: PLR0911 a table of meanings
     """Say what a database error means to the caller; None when it is a fault of ours."""
     if isinstance(error, sqlalchemy.exc.TimeoutError):
@@ -128,6 +132,8 @@ def trouble_of(error: Exception) -> Trouble | None:  # noqa: PLR0911 a table of 
         return Unavailable("The request met another one at the same record. Send it again.")
     if isinstance(cause, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
         return Unavailable("The record is busy. Send the request again.")
+    if isinstance(cause, psycopg.errors.InsufficientPrivilege) and "row-level" in str(cause):
+        return NotYours("There is nothing of yours here by that name. Nothing was stored.")
     if isinstance(cause, psycopg.errors.UniqueViolation):
         return Conflict("The same record was written a moment ago. Read it, or send again.")
     if isinstance(cause, psycopg.DataError):

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.database import trouble_of
+from app.database import NotYours, trouble_of
 from app.errors import Invalid, Malformed, Trouble
 
 _log = structlog.get_logger()
@@ -156,7 +156,10 @@ def _on_database(request: Request, error: Exception) -> Response:
     trouble = trouble_of(error)
     if trouble is None:
         return fault(request, error)
-    _log.warning("database_trouble", path=request.url.path, trouble=trouble.slug())
+    if isinstance(trouble, NotYours):
+        _log.error("wall_hit", path=request.url.path, error=str(error).splitlines()[0][:200])
+    else:
+        _log.warning("database_trouble", path=request.url.path, trouble=trouble.slug())
     return answer(trouble)
 
 

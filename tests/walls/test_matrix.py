@@ -383,3 +383,22 @@ def test_an_expired_key_opens_nothing(estate: Estate) -> None:
     estate.app.state.keyring.forget()
     assert door.get("/v1/licenses").status_code == 401
     assert estate.mine.party == NORDLICHT
+
+
+def test_what_only_the_database_refuses_is_not_there_and_nothing_is_stored(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query that forgot whose rows it wants, and a route that lets anybody in."""
+    sneaky = estate.door(Role.DASHBOARD)
+    path = f"/v1/licenses/{estate.mine.number}/documents"
+    monkeypatch.setattr("app.access.rules.Actor.reads_only", None)
+    with estate.jobs() as session:
+        before = session.scalar(text("SELECT count(*) FROM documents"))
+    for route in (one for _, one, _ in ROUTES if one.path == "/v1/licenses/{number}/documents"):
+        for call in calls(route):
+            if isinstance(call, May):
+                monkeypatch.setattr(call, "roles", frozenset(Role))
+    answer = sneaky.post(path, document(reference="DOC-WALL"))
+    assert answer.status_code == 404, answer.text
+    with estate.jobs() as session:
+        assert session.scalar(text("SELECT count(*) FROM documents")) == before
