@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import walls
 from app.cli.postgres import Postgres
-from app.database import Sessions, connect, sessions_of
+from app.database import NotYours, Sessions, connect, sessions_of, trouble_of
 from app.models import Base
 from app.walls import DOOR, Asker, Part
 from tests.walls.estate import Estate, standing
@@ -126,7 +126,7 @@ def test_nothing_is_written_into_another_exporters_file(estate: Estate, api: Ses
         asker = Asker(role, "NORDLICHT", "party:NORDLICHT", "exporter:a")
         with (
             api(info=walls.of(asker)) as session,
-            pytest.raises(ProgrammingError, match="row-level"),
+            pytest.raises(ProgrammingError, match="row-level") as hit,
         ):
             session.execute(
                 text(
@@ -135,6 +135,7 @@ def test_nothing_is_written_into_another_exporters_file(estate: Estate, api: Ses
                 ),
                 {"license": estate.theirs.license_id},
             )
+        assert isinstance(trouble_of(hit.value), NotYours)
         with api(info=walls.of(asker)) as session:
             changed = session.execute(
                 text("UPDATE licenses SET revision = revision + 1 WHERE id = :id"),
