@@ -249,7 +249,7 @@ def test_nothing_is_authorized_to_a_party_confirmed_to_be_listed(
         hit = ScreeningHit(screening_id=screening.id, list="X", entry="1", listed_on=None)
         session.add(hit)
         session.flush()
-        decided = {"hit_id": hit.id, "ground": "g", "decided_by": "x", "decided_at": time()}
+        decided = {"hit_id": hit.id, "ground": "g", "decided_by": "y", "decided_at": time()}
         session.add(HitDecision(**decided, confirmed=True))
         session.commit()
     address = f"{path}/{asked['id']}/decision"

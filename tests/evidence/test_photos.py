@@ -2,11 +2,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
 from app.database import Sessions
-from app.evidence.models import EvidenceFiling, File
-from tests.conftest import Clock, Door, MakeLicense, OpenDoor
+from app.evidence.models import File
+from tests.conftest import Clock, Door, Harm, MakeLicense, OpenDoor
 from tests.doors.filings import problem, rows
 from tests.evidence import good
 from tests.evidence.handing_in import accepted, put
@@ -99,7 +99,7 @@ def test_a_file_nobody_handed_in_or_another_did_or_that_was_rejected_is_not_name
 
 
 def test_a_report_shows_how_its_files_stand_now(
-    number: str, exporter: Door, officer: Door, sessions: Sessions, time: Clock
+    number: str, exporter: Door, officer: Door, sessions: Sessions, harm: Harm, time: Clock
 ) -> None:
     digest = accepted(exporter)
     time.now = AT + timedelta(days=1)
@@ -109,10 +109,8 @@ def test_a_report_shows_how_its_files_stand_now(
         session.execute(update(File).values(state="quarantined"))
         session.commit()
     assert exporter.get(path).json()["evidence"][0]["state"] == "quarantined"
-    with sessions() as session:  # as a report that was filed before there was an evidence store
-        session.execute(delete(EvidenceFiling))
-        session.execute(delete(File))
-        session.commit()
+    for table in ("evidence_filings", "evidence"):  # as before there was an evidence store
+        harm(f"DELETE FROM {table}")
     assert officer.get(path).json()["evidence"] == [
         {"digest": digest, "state": "missing", "media_type": None, "camera": None, "differs": []}
     ]

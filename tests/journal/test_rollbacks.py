@@ -51,9 +51,9 @@ def size_of(note: str) -> int:
     return Checkpoint.read(Note.read(note).text).size
 
 
-def roll_back(sessions: Sessions, size: int) -> None:
+def roll_back(owners: Sessions, size: int) -> None:
     """Take the database back to a size, as a restore does that nobody told."""
-    with sessions.begin() as session:
+    with owners.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         for table, column in (("journal", "seq"), ("journal_checkpoints", "size")):
             session.execute(text(f"DELETE FROM {table} WHERE {column} > {size}"))
@@ -83,11 +83,11 @@ def test_the_last_checkpoint_that_was_signed_is_marked_beside_the_key(
 
 
 def test_a_log_that_was_rolled_back_signs_nothing_and_tells_so_once(
-    sessions: Sessions, sequencer: Sequencer
+    sessions: Sessions, owners: Sessions, sequencer: Sequencer
 ) -> None:
     filed(sessions, sequencer, "a", "b", "c", "d")
     sequencer.close()
-    roll_back(sessions, 2)
+    roll_back(owners, 2)
     for round in range(3):
         assert size_of(filed(sessions, sequencer, f"x{round}", f"y{round}")) == 2
         sequencer.close()
@@ -102,12 +102,17 @@ def test_a_log_that_was_rolled_back_signs_nothing_and_tells_so_once(
 
 
 def test_a_rollback_that_is_accepted_goes_on_under_another_name_and_the_verifier_says_so(
-    sessions: Sessions, sequencer: Sequencer, settings: Settings, key: Path, tmp_path: Path
+    sessions: Sessions,
+    owners: Sessions,
+    sequencer: Sequencer,
+    settings: Settings,
+    key: Path,
+    tmp_path: Path,
 ) -> None:
     signed = filed(sessions, sequencer, "a", "b", "c", "d")
     old = Signer.read(key.read_text())
     sequencer.close()
-    roll_back(sessions, 2)
+    roll_back(owners, 2)
     filed(sessions, sequencer, "x")
     assert decided(sessions, settings, accept="the disk of the database was lost") == 0
     filed(sessions, sequencer, "y")
@@ -137,7 +142,12 @@ def test_a_rollback_that_is_accepted_goes_on_under_another_name_and_the_verifier
 
 
 def test_what_others_have_seen_shows_a_rollback_that_no_mark_shows(
-    sessions: Sessions, sequencer: Sequencer, settings: Settings, key: Path, tmp_path: Path
+    sessions: Sessions,
+    owners: Sessions,
+    sequencer: Sequencer,
+    settings: Settings,
+    key: Path,
+    tmp_path: Path,
 ) -> None:
     filed(sessions, sequencer, "a", "b")
     with sessions() as session:
@@ -147,7 +157,7 @@ def test_what_others_have_seen_shows_a_rollback_that_no_mark_shows(
         receipt = str(log.proof_of(session, 4, party=None))
     sequencer.close()
     signing.mark_file(key).unlink()
-    roll_back(sessions, 2)
+    roll_back(owners, 2)
     seen = tmp_path / "seen"
     state = json.dumps({"keys": [], "checkpoints": [early, late]})
     for content, found in ((early, 0), (late, 1), (receipt, 1), (state, 1)):

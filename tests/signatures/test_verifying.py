@@ -43,9 +43,9 @@ def test_every_signature_is_checked_again(filed: str, check: Check) -> None:
 
 
 def test_a_signature_that_was_changed_in_its_table_is_found(
-    filed: str, check: Check, engine: Engine
+    filed: str, check: Check, owner: Engine
 ) -> None:
-    harm(engine, "UPDATE report_signatures SET signature = signature || 'x'")
+    harm(owner, "UPDATE report_signatures SET signature = signature || 'x'")
     assert any("signatures" in what for _, what in check().faults)
 
 
