@@ -4,10 +4,11 @@ FastAPI's own page fetches its scripts from a content delivery network and runs 
 The files here are those of Swagger UI, as the package `fastapi-offline` brings them.
 """
 
-from importlib.resources import files
+from pathlib import Path
 
+import fastapi_offline
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -45,23 +46,24 @@ SCRIPT = "text/javascript; charset=utf-8"
 
 def install(app: FastAPI) -> None:
     """Serve the reference. It is for anybody, as the condition types are; it holds no data."""
-    found = files("fastapi_offline") / "static"
-    script = (found / "swagger-ui-bundle.js").read_bytes()
-    style = (found / "swagger-ui.css").read_bytes()
+    found = Path(fastapi_offline.__file__).parent / "static"
 
     async def page(_: Request) -> Response:
         return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY})
 
+    async def begin(_: Request) -> Response:
+        return Response(BEGIN, headers=KEPT, media_type=SCRIPT)
+
     app.router.routes += [
         Route("/docs", page, include_in_schema=False),
-        _file("/docs/begin.js", BEGIN.encode(), SCRIPT),
-        _file("/docs/swagger-ui-bundle.js", script, SCRIPT),
-        _file("/docs/swagger-ui.css", style, "text/css; charset=utf-8"),
+        Route("/docs/begin.js", begin, include_in_schema=False),
+        _file(found / "swagger-ui-bundle.js", SCRIPT),
+        _file(found / "swagger-ui.css", "text/css; charset=utf-8"),
     ]
 
 
-def _file(path: str, content: bytes, media_type: str) -> Route:
+def _file(path: Path, media_type: str) -> Route:
     async def give(_: Request) -> Response:
-        return Response(content, headers=KEPT, media_type=media_type)
+        return FileResponse(path, headers=KEPT, media_type=media_type)
 
-    return Route(path, give, include_in_schema=False)
+    return Route(f"/docs/{path.name}", give, include_in_schema=False)

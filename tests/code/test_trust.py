@@ -78,3 +78,14 @@ def test_every_drill_has_its_row_and_every_row_its_drill() -> None:
 
     assert set(DRILLS) <= told
     assert told - set(DRILLS) <= COMING
+
+
+def test_every_heading_that_is_linked_is_there() -> None:
+    links = re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", PAGE)
+
+    assert len(links) >= 20
+    for file, anchor in links:
+        paper = ROOT / "docs" / file if file else ROOT / "docs" / "trust.md"
+        headings = re.findall(r"^#+ (.+)$", paper.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+        assert anchor in anchors, f"{file}#{anchor}"

@@ -67,6 +67,8 @@ def test_every_answer_tells_browsers_to_guess_run_frame_and_pass_on_nothing(offi
         assert all(part in policy for part in POLICY), what
         assert "access-control-allow-origin" not in headers, what
         assert "server" not in headers, what
+        told_as = headers["content-type"]
+        assert not told_as.startswith("text/") or "charset=utf-8" in told_as, what
 
 
 @pytest.mark.usefixtures("faulty")
