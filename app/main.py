@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
+from starlette.types import ASGIApp
 
 from app import clock, wire
 from app.access.once import KeyUsedForOther, Replay
@@ -83,8 +84,10 @@ from app.shipments.epcis_router import router as epcis
 from app.shipments.router import router as shipments
 from app.shipments.transfer_router import router as transfers
 from app.walls import DOOR, Part
+from app.wire import reference
 from app.wire.bodies import BodyLimit, BodyTooLarge
 from app.wire.document import settle_schemas, tell_troubles
+from app.wire.guarding import Guarded
 from app.wire.problems import FieldsInvalid, MalformedJson
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -145,7 +148,12 @@ class RouteUndeclared(RuntimeError):
 
 
 class Endwatch(FastAPI):
-    """The application with its OpenAPI document complete."""
+    """The application with its OpenAPI document complete, and every answer guarded."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Guard also the answers of the outermost layer, which tells of faults."""
+        settings: Settings = self.state.settings
+        return Guarded(super().build_middleware_stack(), origins=settings.origins)
 
     def openapi(self) -> dict[str, Any]:
         """Document every status, every error as a problem, and who needs a key."""
@@ -193,6 +201,7 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
             tell_troubles(operation, kinds)
         if needed is not None:
             operation["security"] = _ways(declared)
+            operation["x-roles"] = sorted(map(str, needed))
 
 
 def _ways(declared: May | None) -> list[dict[str, list[str]]]:
@@ -214,8 +223,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
         description=DESCRIPTION,
         lifespan=_lifespan,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would send a key on to whatever address the Host header names
     )
     engine = connect(settings, Part.API)
     app.state.settings = settings
@@ -234,6 +244,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
     for router in ROUTERS:
         app.include_router(router)
     wire.install(app)
+    reference.install(app)
     app.add_exception_handler(Replay, _replay)
     app.add_middleware(
         BodyLimit,

@@ -17,9 +17,11 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access import router as access
 from app.access.router import Public
 from app.errors import Unavailable
 from app.wire import problems
+from app.wire.addresses import shown
 
 router = APIRouter(tags=["operation"])
 
@@ -96,21 +98,19 @@ class Observed:
             _note(scope, status, time.perf_counter() - begun)
 
 
-CALENDARS = "/v1/calendar/"
-
-
-def _path(scope: Scope) -> str:
-    """Name what was asked for; who knows the address of a calendar may read it, so it is not told."""
-    path: str = scope["path"]
-    return f"{CALENDARS}…" if path.startswith(CALENDARS) else path
+REFUSED = frozenset({401, 403, 429})
+"""What is told at the ordinary level, with who asked: attempts that an operator may look into."""
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
-    method, path = scope["method"], _path(scope)
+    method, path = scope["method"], shown(scope)
     _child(REQUESTS, method, str(status)).inc()
     _child(SECONDS, method).observe(seconds)
     if status >= 500:
         _log.warning("answered", path=path, method=method, status=status, seconds=seconds)
+    elif status in REFUSED:
+        who = access.who(scope)
+        _log.info("refused", path=path, method=method, status=status, who=who, seconds=seconds)
     else:
         _log.debug("answered", path=path, method=method, status=status, seconds=seconds)
 

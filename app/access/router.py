@@ -5,7 +5,7 @@ A route without a declaration stops the service at its start (`undeclared`).
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -26,6 +26,8 @@ from app.access.rules import (
 )
 from app.access.service import asker
 
+_WHO = "endwatch.who"
+
 scheme = HTTPBearer(
     auto_error=False, bearerFormat="ew_<id>_<secret>", description="A key made by `endwatch keys`"
 )
@@ -45,6 +47,7 @@ class May:
     async def __call__(self, request: Request) -> Actor:
         """Recognize who is asking and whether the role may."""
         actor = await self._recognized(request)
+        recognized(request, actor)
         if actor.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise RoleNotAllowed(f"Role {actor.role} may not do this; needed: {allowed}.")
@@ -70,6 +73,17 @@ class May:
 
     def _token(self, header: str | None) -> str | None:
         return bearer(header)
+
+
+def recognized(request: Request, actor: Actor) -> None:
+    """Note on a request who asks, also if it is then refused: the log line of a refusal tells it."""
+    request.scope[_WHO] = actor.name
+
+
+def who(scope: Mapping[str, Any]) -> str | None:
+    """Name who was recognized behind a request; None while nobody was."""
+    name: str | None = scope.get(_WHO)
+    return name
 
 
 class MayWithPassword(May):

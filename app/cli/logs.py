@@ -43,7 +43,9 @@ def configure(level: str, *, terminal: bool | None = None) -> None:
 def _readable() -> list[Processor]:
     return [
         structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty(),
+            repr_native_str=True,  # what strangers name may hold what a terminal obeys
+            exception_formatter=structlog.dev.plain_traceback,
         )
     ]
 

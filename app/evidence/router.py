@@ -70,7 +70,8 @@ Digest = Annotated[str, Path(pattern=DIGEST, description="`sha256:` and 64 hexad
 
 SAFE = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Content-Security-Policy": "sandbox; default-src 'none'; base-uri 'none'; object-src 'none'; "
+    "frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
     "Accept-Ranges": "bytes",

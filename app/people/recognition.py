@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app import walls
-from app.access.router import May
+from app.access.router import May, recognized
 from app.access.rules import Actor, Role, RoleNotAllowed
 from app.access.service import asker
 from app.database import Sessions
@@ -93,6 +93,7 @@ class MayInPerson(May):
         found = await recognition.presence(request)
         if found is None:
             raise SessionMissing("Sign in at POST /v1/sign-in, and send the cookie it sets.")
+        recognized(request, found)
         if found.level is not Level.FULL and not self.half_way:
             raise SignInUnfinished(f"Sign-in is not finished: {rules.STATES[found.level]}.")
         if found.role not in self.roles:

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from app.database import NotYours, trouble_of
 from app.errors import Invalid, Malformed, Trouble
+from app.wire.addresses import shown
 
 _log = structlog.get_logger()
 
@@ -137,7 +138,7 @@ def _on_invalid(_: Request, error: Exception) -> Response:
 
 
 def _on_disconnect(request: Request, _: Exception) -> Response:
-    _log.debug("disconnected", path=request.url.path)
+    _log.debug("disconnected", path=shown(request.scope))
     return answer(Malformed("The sender went away before the body was whole."))
 
 
@@ -157,15 +158,15 @@ def _on_database(request: Request, error: Exception) -> Response:
     if trouble is None:
         return fault(request, error)
     if isinstance(trouble, NotYours):
-        _log.error("wall_hit", path=request.url.path, error=str(error).splitlines()[0][:200])
+        _log.error("wall_hit", path=shown(request.scope), error=str(error).splitlines()[0][:200])
     else:
-        _log.warning("database_trouble", path=request.url.path, trouble=trouble.slug())
+        _log.warning("database_trouble", path=shown(request.scope), trouble=trouble.slug())
     return answer(trouble)
 
 
 def fault(request: Request, error: Exception) -> Response:
     """Answer what nobody foresaw, and log it."""
-    _log.error("unexpected", path=request.url.path, exc_info=error)
+    _log.error("unexpected", path=shown(request.scope), exc_info=error)
     return answer(Trouble("This is a fault of ours and was logged. Nothing was stored."))
 
 

@@ -6,6 +6,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.access.router import May, calls
+from app.access.rules import Role
 from app.main import ROUTERS, create_app
 from app.people.recognition import MayInPerson
 from app.settings import Settings
@@ -94,6 +95,17 @@ def test_a_protected_route_says_that_it_wants_a_key(document: dict[str, Any]) ->
         if route.path.startswith(PHONES):
             ways.append({"password": []})
         assert security == (ways if protected else None), route.path
+
+
+def test_a_protected_route_says_which_roles_may_use_it(document: dict[str, Any]) -> None:
+    told = {
+        (path, method): operation.get("x-roles")
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert told["/v1/licenses/{number}/amendments", "post"] == ["licensing_officer"]
+    assert told["/livez", "get"] is None
+    assert all(roles is None or set(roles) <= set(Role) for roles in told.values())
 
 
 def test_every_operation_has_a_name_of_its_own_and_a_sentence(document: dict[str, Any]) -> None:

@@ -226,6 +226,7 @@ def test_signing_out_ends_the_session(eve: Somebody, browser: NewBrowser) -> Non
     token = eve.browser.cookie
     done = eve.browser.post("/v1/sign-out")
     assert done.status_code == 204
+    assert done.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert eve.browser.cookie is None
     cookie = {"Cookie": f"__Host-endwatch={token}"}
     problem(browser().client.get("/v1/licenses", headers=cookie), 401, "session-missing")

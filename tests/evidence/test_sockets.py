@@ -177,3 +177,24 @@ def test_a_service_killed_in_the_middle_of_uploads_loses_nothing_it_acknowledged
     room: Room = exporter.client.app.state.room  # type: ignore[attr-defined]
     looking.tidy(sessions, room, now=now())
     assert files_of(room) == (0, 1)
+
+
+TWO_LENGTHS = {
+    "a length and chunks": "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and a length": "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    "two lengths": "Content-Length: 4\r\nContent-Length: 40\r\n\r\nxxxx",
+    "chunks that are none": "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("how", TWO_LENGTHS)
+def test_a_request_that_ends_at_two_places_is_refused(how: str, address: tuple[str, int]) -> None:
+    """Else what one server takes for its body another takes for the next request (smuggling)."""
+    hidden = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = "POST /v1/licenses HTTP/1.1\r\nHost: x\r\n"
+    with socket.create_connection(address, timeout=10) as line:
+        line.sendall((head + TWO_LENGTHS[how] + hidden).encode())
+        heard = b"".join(iter(lambda: line.recv(65_536), b""))
+
+    assert heard.startswith(b"HTTP/1.1 400 ")
+    assert heard.count(b"HTTP/1.1 ") == 1
