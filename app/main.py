@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from app import clock, wire
 from app.access.once import KeyUsedForOther, Replay
+from app.access.quotas import Metered, Quotas, RequestsQuotaUsed
 from app.access.router import May, MayWithPassword, calls, password_scheme, scheme, undeclared
 from app.access.rules import KeyMissing, PasswordMissing, Role, RoleNotAllowed
 from app.access.service import Keyring
@@ -32,9 +33,9 @@ from app.audits.review_router import router as audit_reviews
 from app.audits.router import router as audits
 from app.audits.sampling_router import router as audit_samples
 from app.audits.submission_router import router as audit_submissions
-from app.database import as_role, connect, sessions_of
+from app.database import as_role, connect, fall_together, sessions_of
 from app.deviations.router import router as deviations
-from app.errors import StorageFull, Trouble, Unavailable
+from app.errors import StorageFull, Trouble
 from app.evidence import arrivals
 from app.evidence.room import room_of
 from app.evidence.router import Uploads
@@ -42,6 +43,7 @@ from app.evidence.router import router as evidence
 from app.journal.log_router import router as sealed_log
 from app.journal.router import router as journal
 from app.journal.watch import Watch
+from app.lanes import LaneFull, Lanes, connections
 from app.licenses.kinds import router as kinds
 from app.licenses.linting import router as linting
 from app.licenses.router import router as licenses
@@ -51,8 +53,9 @@ from app.obligations.coverage import router as coverage
 from app.obligations.party_router import router as parties
 from app.obligations.release import router as release
 from app.obligations.router import router as obligations
-from app.operation import Observed
+from app.operation import Observed, Pulse
 from app.operation import router as operation
+from app.reports.daily import Daily
 from app.reports.documents import router as documents
 from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
@@ -139,7 +142,8 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
     by_password = isinstance(declared, MayWithPassword)
     kinds: list[type[Trouble]] = []
     if needed is not None:
-        kinds += [PasswordMissing if by_password else KeyMissing, Trouble, Unavailable]
+        kinds += [PasswordMissing if by_password else KeyMissing, Trouble]
+        kinds += [RequestsQuotaUsed, LaneFull]
     if needed is not None and needed != frozenset(Role):
         kinds += [RoleNotAllowed]
     if route.dependant.path_params or route.dependant.query_params:
@@ -173,12 +177,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
         docs_url="/docs",
         redoc_url=None,
     )
-    engine = connect(settings, Part.API)
     app.state.settings = settings
     app.state.clock = now
-    app.state.engine = engine
-    app.state.sessions = sessions_of(engine)
-    app.state.keyring = Keyring(app.state.sessions)
+    _open(app, settings)
+    app.state.keyring = Keyring(app.state.pools["door"])
+    app.state.daily = Daily(settings)
+    app.state.quotas = Quotas(settings.requests_a_minute)
     app.state.room = room_of(settings)
     app.state.uploads = Uploads(settings)
     app.state.watch = Watch(_conninfo(settings), app.state.keyring.forget)
@@ -196,10 +200,24 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
             openrosa.SUBMISSION: openrosa.POST_LIMIT,
         },
     )
+    app.add_middleware(Metered, state=app.state)
     app.add_middleware(OpenRosa)
     app.add_middleware(Freshness, state=app.state)
     app.add_middleware(Observed)
     return app
+
+
+def _open(app: FastAPI, settings: Settings) -> None:
+    """Make the lanes, an engine for each, and one that only says whether the database answers."""
+    app.state.lanes = Lanes(settings)
+    app.state.engine = connect(settings, Part.API, pool_size=1)
+    app.state.pulse = Pulse(app.state.engine)
+    app.state.engines = {
+        name: connect(settings, Part.API, pool_size=size)
+        for name, size in connections(settings).items()
+    }
+    fall_together([app.state.engine, *app.state.engines.values()])
+    app.state.pools = {name: sessions_of(engine) for name, engine in app.state.engines.items()}
 
 
 def _conninfo(settings: Settings) -> str:
@@ -210,15 +228,16 @@ def _conninfo(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Listen to the journal; work on few requests at once, so that none starves."""
-    settings: Settings = app.state.settings
-    current_default_thread_limiter().total_tokens = settings.threads
-    app.state.ending = CapacityLimiter(settings.pool_size)
+    """Listen to the journal. Who has a place in a lane finds a thread, and another to end in."""
+    places = sum(lane.places for lane in app.state.lanes)
+    current_default_thread_limiter().total_tokens = places
+    app.state.ending = CapacityLimiter(places)
     arrivals.sweep(app.state.room.arrivals, app.state.clock())
     app.state.watch.start()
     yield
     app.state.watch.stop()
-    app.state.engine.dispose()
+    for engine in (app.state.engine, *app.state.engines.values()):
+        engine.dispose()
 
 
 def _replay(_: Request, error: Exception) -> Response:

@@ -23,6 +23,10 @@ from app.access.rules import (
     RoleNotAllowed,
 )
 from app.access.service import asker
+from app.lanes import STRANGER
+
+METERED = "endwatch.metered"
+"""Under this a request that was counted against its sender's quota notes how many are left."""
 
 scheme = HTTPBearer(
     auto_error=False, bearerFormat="ew_<id>_<secret>", description="A key made by `endwatch keys`"
@@ -43,11 +47,9 @@ class May:
         token = self._token(request.headers.get("authorization"))
         if token is None:
             raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
-        keyring, now = request.app.state.keyring, request.app.state.clock()
-        actor: Actor | None = keyring.remembered(token, now)
-        if actor is None:
-            actor = await run_in_threadpool(keyring.recognize, token, now)
-        assert actor is not None
+        actor = await _recognized(request, token)
+        if METERED not in request.scope:
+            request.scope[METERED] = request.app.state.quotas.take(actor.owner)
         if actor.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise RoleNotAllowed(f"A key of role {actor.role} may not do this; needed: {allowed}.")
@@ -56,6 +58,18 @@ class May:
 
     def _token(self, header: str | None) -> str | None:
         return bearer(header)
+
+
+async def _recognized(request: Request, token: str) -> Actor:
+    """Know a key from memory, or look it up at the door, where strangers do not crowd out others."""
+    state = request.app.state
+    keyring, now = state.keyring, state.clock()
+    actor: Actor | None = keyring.remembered(token, now)
+    if actor is None:
+        async with state.lanes.door.place(keyring.known_before(token) or STRANGER):
+            actor = await run_in_threadpool(keyring.recognize, token, now)
+    assert actor is not None
+    return actor
 
 
 class MayWithPassword(May):

@@ -154,9 +154,9 @@ def test_a_license_whose_commit_fails_can_be_registered_again(
 
 
 def test_a_full_disk_under_a_batch_is_told_as_such(
-    exporter: Door, number: str, time: Clock, sessions: Sessions
+    exporter: Door, number: str, time: Clock, sessions: Sessions, owners: Sessions
 ) -> None:
-    with sessions.begin() as session:
+    with owners.begin() as session:
         fail = FAIL.replace("CONSTRAINT TRIGGER fails AFTER", "TRIGGER fails BEFORE")
         fail = fail.replace("DEFERRABLE INITIALLY {when} ", "")
         session.execute(text(fail.format(table="readings", code="53100")))
