@@ -28,7 +28,8 @@ import psycopg
 from sqlalchemy import make_url
 
 from app.clock import now
-from benchmarks.ground import free_port, wait_ready
+from benchmarks import floods
+from benchmarks.ground import UNBOUNDED, free_port, wait_ready
 from benchmarks.schedulers import schedulers
 
 LICENSE = {
@@ -95,7 +96,8 @@ class Running:
 def running(folder: Path) -> Iterator[Running]:
     """Run `endwatch serve` on a folder, with a license and keys to try it with."""
     port = free_port()
-    environment = os.environ | {"ENDWATCH_DATA_DIR": str(folder), "ENDWATCH_LOG_LEVEL": "ERROR"}
+    environment = os.environ | UNBOUNDED | {"ENDWATCH_DATA_DIR": str(folder)}
+    environment["ENDWATCH_LOG_LEVEL"] = "ERROR"
     environment.pop("ENDWATCH_DATABASE_URL", None)
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "serve", "--no-samples", "--port", str(port)],
@@ -350,10 +352,29 @@ def _wait_stored(clients: Clients) -> None:
         time.sleep(0.1)
 
 
+def flood(seconds: int) -> dict[str, Any]:
+    """Flood the service with one party's readings while another files and dashboards look."""
+    folder = Path(tempfile.mkdtemp(prefix="endwatch-drill-"))
+    try:
+        with running(folder) as service:
+            environment = os.environ | {"ENDWATCH_DATA_DIR": str(folder)}
+            keys = floods.Keys(
+                officer=service.officer,
+                flooder=service.exporter,
+                filer=_key(environment, "--role", "exporter", "--party", "ACME"),
+                dashboard=_key(environment, "--role", "dashboard"),
+            )
+            told = floods.flood(service.url, keys, LICENSE, SERIALS, seconds)
+            return told.figures() | floods.compare(told, count(service))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 DRILLS: dict[str, tuple[Callable[[int], dict[str, Any]], int, int]] = {
     "kills": (kills, 24, 3),
     "full_disk": (full_disk, 1, 1),
     "schedulers": (schedulers, 10, 1),
+    "flood": (flood, 60, 4),
 }
 
 
