@@ -2,12 +2,8 @@
 
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import psutil
@@ -19,43 +15,12 @@ from app.access.rules import Role
 from app.cli.postgres import Postgres
 from app.clock import now
 from app.database import sessions_of
-from tests.cli.running import PROJECT, environment, eventually
+from tests.cli.running import eventually, served
 from tests.conftest import fresh_database, settings_for
 
 PATIENCE = 1.0
 LATEST = 6 * PATIENCE
 """What is waited for in these tests at most, on a busy machine."""
-
-
-@contextmanager
-def served(url: str, folder: Path, **settings: object) -> Iterator[int]:
-    """Run one API process on a socket of ours, as `serve` does; gives the port."""
-    named = {f"ENDWATCH_{name.upper()}": str(value) for name, value in settings.items()}
-    listening = socket.create_server(("127.0.0.1", 0))
-    file = listening.fileno()
-    with (folder / "err").open("wb") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "api", "--file", str(file)],
-            cwd=PROJECT,
-            env=environment(folder, url) | named,
-            pass_fds=[file],
-            stderr=err,
-        )
-    try:
-        port: int = listening.getsockname()[1]
-        assert eventually(lambda: _alive(port)), (folder / "err").read_text()
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
-        listening.close()
-
-
-def _alive(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +150,7 @@ def test_who_takes_no_answer_is_hung_up_on(port: int) -> None:
                 one.raddr and one.raddr.port == ours for one in process.net_connections("tcp")
             )
 
-        assert held()
+        assert eventually(held, LATEST)
         assert eventually(lambda: not held(), 2 * LATEST)
 
 
@@ -193,5 +158,8 @@ def test_an_idle_connection_is_kept_between_requests(port: int) -> None:
     with connect(port) as line:
         for _ in range(2):
             line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert line.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            told = b""
+            while b"alive" not in told:
+                told += line.recv(65_536)
+            assert told.startswith(b"HTTP/1.1 200 ")
             time.sleep(1.5 * PATIENCE)
