@@ -13,6 +13,7 @@ import sqlalchemy
 from anyio import CancelScope, CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Engine, ExceptionContext, make_url
@@ -119,11 +120,18 @@ async def sessions_in_lane(request: Request) -> AsyncIterator[Sessions]:
     if lane is None:
         yield request.app.state.pools["files"]
         return
+    if request.method not in {"GET", "HEAD"}:
+        await request.body()  # remembered; whoever sends it slowly holds no place
     async with lane.place(sender(request)):
         yield request.app.state.pools[lane.name]
 
 
 SessionsDep = Annotated[Sessions, Depends(sessions_in_lane, scope="function")]
+
+
+def takes_a_place(dependant: Dependant) -> bool:
+    """Whether a route, or one of its dependencies, works in a lane."""
+    return dependant.call is sessions_in_lane or any(map(takes_a_place, dependant.dependencies))
 
 
 async def session_of(request: Request, sessions: SessionsDep) -> AsyncIterator[Session]:

@@ -33,7 +33,7 @@ from app.audits.review_router import router as audit_reviews
 from app.audits.router import router as audits
 from app.audits.sampling_router import router as audit_samples
 from app.audits.submission_router import router as audit_submissions
-from app.database import as_role, connect, fall_together, sessions_of
+from app.database import as_role, connect, fall_together, sessions_of, takes_a_place
 from app.deviations.router import router as deviations
 from app.errors import StorageFull, Trouble
 from app.evidence import arrivals
@@ -142,8 +142,9 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
     by_password = isinstance(declared, MayWithPassword)
     kinds: list[type[Trouble]] = []
     if needed is not None:
-        kinds += [PasswordMissing if by_password else KeyMissing, Trouble]
-        kinds += [RequestsQuotaUsed, LaneFull]
+        kinds += [PasswordMissing if by_password else KeyMissing, Trouble, RequestsQuotaUsed]
+    if needed is not None or takes_a_place(route.dependant):
+        kinds += [LaneFull]
     if needed is not None and needed != frozenset(Role):
         kinds += [RoleNotAllowed]
     if route.dependant.path_params or route.dependant.query_params:

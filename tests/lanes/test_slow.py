@@ -121,6 +121,24 @@ def test_a_body_that_stops_is_answered_408_and_holds_no_place(port: int, token: 
     assert 'endwatch_refused_total{where="connections",why="slow_body"}' in told
 
 
+def test_a_body_that_trickles_holds_no_place_whatever_it_is_for(port: int, token: str) -> None:
+    lines = []
+    for path in ("/v1/reports", "/v1/licenses/X/amendments/1/approval", "/log/cosignatures"):
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            "Idempotency-Key: k\r\nContent-Length: 1000\r\n\r\n{"
+        )
+        lines += [connect(port) for _ in range(4)]
+        for line in lines[-4:]:
+            line.sendall(head.encode())
+    time.sleep(PATIENCE / 2)
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    for line in lines:
+        line.close()
+    assert 'endwatch_working{lane="filings"} 0.0' in told
+    assert 'endwatch_waiting{lane="filings"} 0.0' in told
+
+
 def test_a_fast_body_may_last_longer_than_the_patience(port: int, token: str) -> None:
     start = (
         f"POST /v1/readings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
