@@ -4,7 +4,7 @@ The session dependency has function scope: it commits when the endpoint has retu
 answer is sent, so that a 2xx means committed (decision record 5).
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,13 +13,15 @@ import sqlalchemy
 from anyio import CancelScope, CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
-from sqlalchemy import BigInteger, DateTime, MetaData, Text, create_engine
+from fastapi.dependencies.models import Dependant
+from sqlalchemy import BigInteger, DateTime, MetaData, Text, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Engine, ExceptionContext, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from app import walls
 from app.errors import Conflict, Invalid, StorageFull, Trouble, Unavailable, Unknown
+from app.lanes import STRANGER, Lanes
 from app.settings import Settings
 from app.walls import Asker, Part
 
@@ -47,9 +49,7 @@ class Base(DeclarativeBase):
     }
 
 
-def connect(
-    settings: Settings, part: Part | None = Part.JOBS, *, pool_size: int | None = None
-) -> Engine:
+def connect(settings: Settings, part: Part | None = Part.JOBS, *, pool_size: int = 6) -> Engine:
     """Make an engine whose connections give up rather than hang, and work as a role that owns nothing.
 
     Without a part they work as whoever the address names: for migrations alone.
@@ -59,7 +59,7 @@ def connect(
     milliseconds = settings.statement_seconds * 1000
     return create_engine(
         url,
-        pool_size=pool_size or settings.pool_size,
+        pool_size=pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_wait_seconds,
         pool_pre_ping=False,
@@ -78,6 +78,22 @@ def connect(
     )
 
 
+def fall_together(engines: Collection[Engine]) -> None:
+    """Let every engine forget its connections when one finds its own cut: so are the others'.
+
+    Else each lane would give a 503 of its own after the database was away.
+    """
+
+    def forget(context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            for other in engines:
+                if other is not context.engine:
+                    other.dispose()
+
+    for engine in engines:
+        event.listen(engine, "handle_error", forget)
+
+
 def as_role(part: Part | None) -> str:
     """Write the option with which a connection works as a part of the service from its start."""
     return "" if part is None else f" -c role={part}"
@@ -92,13 +108,43 @@ def sessions_of(engine: Engine, asker: Asker | None = None) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False, autoflush=False, info=info)
 
 
-async def session_of(request: Request) -> AsyncIterator[Session]:
+def sender(request: Request) -> str:
+    """Say in whose name a request takes a place; all who are not known are one."""
+    asker = walls.of_whom(request.scope)
+    return STRANGER if asker is None or asker.owner is None else asker.owner
+
+
+async def sessions_in_lane(request: Request) -> AsyncIterator[Sessions]:
+    """Hold a place in the request's lane, from when its body is whole until before the answer.
+
+    A lane has as many connections as places, so none is waited for once a place is found.
+    """
+    lanes: Lanes = request.app.state.lanes
+    lane = lanes.of(request.method, request.url.path)
+    if lane is None:
+        yield request.app.state.pools["files"]
+        return
+    if request.method not in {"GET", "HEAD"}:
+        await request.body()  # remembered; whoever sends it slowly holds no place
+    async with lane.place(sender(request)):
+        yield request.app.state.pools[lane.name]
+
+
+SessionsDep = Annotated[Sessions, Depends(sessions_in_lane, scope="function")]
+
+
+def takes_a_place(dependant: Dependant) -> bool:
+    """Whether a route, or one of its dependencies, works in a lane."""
+    return dependant.call is sessions_in_lane or any(map(takes_a_place, dependant.dependencies))
+
+
+async def session_of(request: Request, sessions: SessionsDep) -> AsyncIterator[Session]:
     """Open the request's one transaction and commit it before the answer.
 
     Opening costs no query, so only the end is worth a thread. It has a limiter of its own: were all
     threads waiting for what this transaction holds, it could otherwise never end.
     """
-    session: Session = request.app.state.sessions(info=walls.of_request(request.scope))
+    session = sessions(info=walls.of_request(request.scope))
     ending: CapacityLimiter = request.app.state.ending
     try:
         yield session

@@ -29,6 +29,8 @@ class Trouble(Exception):
         self.pointer = pointer
         self.errors = list(errors)
         self.more = more
+        self.wait: int | None = None
+        """Seconds for `Retry-After`, where it depends on more than the kind of trouble."""
 
     @classmethod
     def slug(cls) -> str:
@@ -39,6 +41,11 @@ class Trouble(Exception):
     def title(cls) -> str:
         """Name the problem for people: the first line of the docstring."""
         return (inspect.getdoc(cls) or cls.__name__).splitlines()[0].rstrip(".")
+
+    def told_headers(self) -> dict[str, str]:
+        """Give the headers of the answer."""
+        wait = {} if self.wait is None else {"Retry-After": str(self.wait)}
+        return {**self.headers, **wait}
 
     def problem(self) -> dict[str, Any]:
         """Build the RFC 9457 body."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from app import clock, wire
 from app.access.once import KeyUsedForOther, Replay
+from app.access.quotas import Metered, Quotas, RequestsQuotaUsed
 from app.access.router import (
     May,
     MayWithPassword,
@@ -42,9 +43,9 @@ from app.audits.review_router import router as audit_reviews
 from app.audits.router import router as audits
 from app.audits.sampling_router import router as audit_samples
 from app.audits.submission_router import router as audit_submissions
-from app.database import as_role, connect, sessions_of
+from app.database import as_role, connect, fall_together, sessions_of, takes_a_place
 from app.deviations.router import router as deviations
-from app.errors import StorageFull, Trouble, Unavailable
+from app.errors import StorageFull, Trouble
 from app.evidence import arrivals
 from app.evidence.room import room_of
 from app.evidence.router import Uploads
@@ -52,6 +53,7 @@ from app.evidence.router import router as evidence
 from app.journal.log_router import router as sealed_log
 from app.journal.router import router as journal
 from app.journal.watch import Watch
+from app.lanes import LaneFull, Lanes, connections
 from app.licenses.kinds import router as kinds
 from app.licenses.linting import router as linting
 from app.licenses.router import router as licenses
@@ -61,7 +63,7 @@ from app.obligations.coverage import router as coverage
 from app.obligations.party_router import router as parties
 from app.obligations.release import router as release
 from app.obligations.router import router as obligations
-from app.operation import Observed
+from app.operation import Observed, Pulse
 from app.operation import router as operation
 from app.people.account_router import router as account
 from app.people.keys import EndedKeys
@@ -72,6 +74,7 @@ from app.people.reception import reception_of
 from app.people.recognition import COOKIE, MayInPerson, Recognition
 from app.people.rules import SessionMissing
 from app.people.sign_in_router import router as sign_in
+from app.reports.daily import Daily
 from app.reports.documents import router as documents
 from app.reports.preflight import router as preflight
 from app.reports.router import router as reports
@@ -184,7 +187,10 @@ def _document(path: dict[str, Any], route: APIRoute) -> None:
     in_person = isinstance(declared, MayInPerson)
     if needed is not None:
         missing = SessionMissing if in_person else KeyMissing
-        kinds += [PasswordMissing if by_password else missing, Trouble, Unavailable]
+        kinds += [PasswordMissing if by_password else missing, Trouble, RequestsQuotaUsed]
+    if needed is not None or takes_a_place(route.dependant):
+        kinds += [LaneFull]
+    if needed is not None:
         kinds += [RoleNotAllowed]
     if route.dependant.path_params or route.dependant.query_params:
         kinds += [FieldsInvalid]
@@ -227,16 +233,16 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
         redoc_url=None,
         redirect_slashes=False,  # it would send a key on to whatever address the Host header names
     )
-    engine = connect(settings, Part.API)
     app.state.settings = settings
     app.state.clock = now
-    app.state.engine = engine
-    app.state.sessions = sessions_of(engine)
-    door = sessions_of(engine, DOOR)
+    _open(app, settings)
+    door = app.state.pools["door"]
     app.state.keyring = Keyring(door, EndedKeys(door))
     app.state.scopes = scopes_of(ROUTERS)
     app.state.recognition = Recognition(door, settings)
     app.state.reception = reception_of(settings, door)
+    app.state.daily = Daily(settings)
+    app.state.quotas = Quotas(settings.requests_a_minute)
     app.state.room = room_of(settings)
     app.state.desk = desk_of(settings, app.state.room)
     app.state.uploads = Uploads(settings)
@@ -256,10 +262,27 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock.now) -> F
             openrosa.SUBMISSION: openrosa.POST_LIMIT,
         },
     )
+    app.add_middleware(Metered, state=app.state)
     app.add_middleware(OpenRosa)
     app.add_middleware(Freshness, state=app.state)
     app.add_middleware(Observed)
     return app
+
+
+def _open(app: FastAPI, settings: Settings) -> None:
+    """Make the lanes, an engine for each, and one that only says whether the database answers."""
+    app.state.lanes = Lanes(settings)
+    app.state.engine = connect(settings, Part.API, pool_size=1)
+    app.state.pulse = Pulse(app.state.engine)
+    app.state.engines = {
+        name: connect(settings, Part.API, pool_size=size)
+        for name, size in connections(settings).items()
+    }
+    fall_together([app.state.engine, *app.state.engines.values()])
+    app.state.pools = {
+        name: sessions_of(engine, DOOR if name == "door" else None)
+        for name, engine in app.state.engines.items()
+    }
 
 
 def _conninfo(settings: Settings) -> str:
@@ -270,15 +293,16 @@ def _conninfo(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Listen to the journal; work on few requests at once, so that none starves."""
-    settings: Settings = app.state.settings
-    current_default_thread_limiter().total_tokens = settings.threads
-    app.state.ending = CapacityLimiter(settings.pool_size)
+    """Listen to the journal. Who has a place in a lane finds a thread, and another to end in."""
+    places = sum(lane.places for lane in app.state.lanes)
+    current_default_thread_limiter().total_tokens = places
+    app.state.ending = CapacityLimiter(places)
     arrivals.sweep(app.state.room.arrivals, app.state.clock())
     app.state.watch.start()
     yield
     app.state.watch.stop()
-    app.state.engine.dispose()
+    for engine in (app.state.engine, *app.state.engines.values()):
+        engine.dispose()
 
 
 def _replay(_: Request, error: Exception) -> Response:

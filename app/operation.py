@@ -1,9 +1,12 @@
 """What operators look at: liveness, readiness, metrics, and a log line for each request."""
 
+import asyncio
 import time
 from typing import Any
 
 import structlog
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import (
@@ -14,7 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 from pydantic import BaseModel
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import router as access
@@ -33,6 +36,8 @@ SECONDS = Histogram(
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 SEQ = Gauge("endwatch_journal_seq", "Last journal number this process has heard of")
+WORKING = Gauge("endwatch_working", "Requests worked on just now", ["lane"])
+WAITING = Gauge("endwatch_waiting", "Requests waiting in line just now", ["lane"])
 
 _log = structlog.get_logger()
 
@@ -53,11 +58,29 @@ async def livez() -> Health:
     return Health(status="alive")
 
 
+class Pulse:
+    """Asks the database whether it answers, once for all who want to know at the same time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._limiter = CapacityLimiter(1)
+        self._asking: asyncio.Task[None] | None = None
+
+    async def feel(self) -> None:
+        """Return when it answers; raises what the database raises."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(run_sync(self._ask, limiter=self._limiter))
+        await asyncio.shield(self._asking)
+
+    def _ask(self) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+
 @router.get("/readyz", dependencies=[Public], responses=problems(NotReady))
-def readyz(request: Request) -> Health:
+async def readyz(request: Request) -> Health:
     """Tell whether the database answers and the journal is heard."""
-    with request.app.state.engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
+    await request.app.state.pulse.feel()
     if request.app.state.watch.current is None:
         raise NotReady("The journal is not heard yet.")
     return Health(status="ready")
@@ -69,6 +92,9 @@ async def metrics(request: Request) -> Response:
     progress = request.app.state.watch.current
     if progress is not None:
         SEQ.set(progress.seq)
+    for lane in request.app.state.lanes:
+        WORKING.labels(lane.name).set(lane.working)
+        WAITING.labels(lane.name).set(lane.waiting)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

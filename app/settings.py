@@ -31,15 +31,38 @@ class Settings(BaseSettings):
         description="Folder of the embedded PostgreSQL, of evidence, and of the keys of journal "
         "and evidence",
     )
-    pool_size: int = Field(default=12, ge=1, le=200, description="Database connections a process")
-    threads: int = Field(
-        default=3,
-        ge=1,
-        le=100,
-        description="Requests a process works on at once; more wait in line",
+    reads_at_once: int = Field(
+        default=4, ge=2, le=100, description="Requests a process reads for at once"
+    )
+    filings_at_once: int = Field(
+        default=4, ge=2, le=100, description="Filings a process works on at once"
+    )
+    readings_at_once: int = Field(
+        default=3, ge=2, le=100, description="Batches of readings a process works on at once"
+    )
+    batches_at_once: int = Field(
+        default=16, ge=2, le=1000, description="Batches of readings a process holds in memory"
+    )
+    line_length: int = Field(
+        default=64, ge=2, le=10_000, description="Requests that may wait in line, in each lane"
     )
     pool_wait_seconds: float = Field(
-        default=2.0, gt=0, le=60, description="How long a request waits for a connection"
+        default=2.0, gt=0, le=60, description="How long a request waits in line"
+    )
+    slow_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        le=300,
+        description="How long the other side may take for its headers, or take nothing of an answer",
+    )
+    requests_a_minute: int = Field(
+        default=3_000, ge=1, description="Requests a process takes a minute of one party or key"
+    )
+    readings_a_day: int = Field(
+        default=5_000_000, ge=1, description="Readings taken of one party or key in 24 hours"
+    )
+    reports_a_day: int = Field(
+        default=20_000, ge=1, description="Reports taken of one party or key in 24 hours"
     )
     statement_seconds: int = Field(
         default=30, ge=1, le=3600, description="How long one statement may take"

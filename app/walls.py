@@ -76,6 +76,12 @@ def of_request(scope: Mapping[str, Any]) -> dict[str, Any]:
     return {_KEY: scope}
 
 
+def of_whom(scope: Mapping[str, Any]) -> Asker | None:
+    """Give who sends a request, if that is known."""
+    asker: Asker | None = scope.get(_KEY)
+    return asker
+
+
 def become(session: Session, asker: Asker) -> None:
     """Say in the middle of a transaction who asks, once that is known."""
     _tell(session.connection(), asker)

@@ -28,9 +28,10 @@ import psycopg
 from sqlalchemy import make_url
 
 from app.clock import now
+from benchmarks import floods
 from benchmarks.backups import backups
 from benchmarks.commits import commits
-from benchmarks.ground import free_port, wait_ready
+from benchmarks.ground import UNBOUNDED, free_port, wait_ready
 from benchmarks.point_in_time import point_in_time
 from benchmarks.schedulers import schedulers
 
@@ -98,7 +99,8 @@ class Running:
 def running(folder: Path) -> Iterator[Running]:
     """Run `endwatch serve` on a folder, with a license and keys to try it with."""
     port = free_port()
-    environment = os.environ | {"ENDWATCH_DATA_DIR": str(folder), "ENDWATCH_LOG_LEVEL": "ERROR"}
+    environment = os.environ | UNBOUNDED | {"ENDWATCH_DATA_DIR": str(folder)}
+    environment["ENDWATCH_LOG_LEVEL"] = "ERROR"
     environment.pop("ENDWATCH_DATABASE_URL", None)
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "serve", "--no-samples", "--port", str(port)],
@@ -353,6 +355,24 @@ def _wait_stored(clients: Clients) -> None:
         time.sleep(0.1)
 
 
+def flood(seconds: int) -> dict[str, Any]:
+    """Flood the service with one party's readings while another files and dashboards look."""
+    folder = Path(tempfile.mkdtemp(prefix="endwatch-drill-"))
+    try:
+        with running(folder) as service:
+            environment = os.environ | {"ENDWATCH_DATA_DIR": str(folder)}
+            keys = floods.Keys(
+                officer=service.officer,
+                flooder=service.exporter,
+                filer=_key(environment, "--role", "exporter", "--party", "ACME"),
+                dashboard=_key(environment, "--role", "dashboard"),
+            )
+            told = floods.flood(service.url, keys, LICENSE, SERIALS, seconds)
+            return told.figures() | floods.compare(told, count(service))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 DRILLS: dict[str, tuple[Callable[[int], dict[str, Any]], int, int]] = {
     "kills": (kills, 24, 3),
     "full_disk": (full_disk, 1, 1),
@@ -360,6 +380,7 @@ DRILLS: dict[str, tuple[Callable[[int], dict[str, Any]], int, int]] = {
     "commits": (commits, 25, 1),
     "backups": (backups, 5, 1),
     "point_in_time": (point_in_time, 4, 1),
+    "flood": (flood, 60, 4),
 }
 
 

@@ -25,6 +25,10 @@ from app.access.rules import (
     scope_of,
 )
 from app.access.service import asker
+from app.lanes import STRANGER
+
+METERED = "endwatch.metered"
+"""Under this a request that was counted against its sender's quota notes how many are left."""
 
 _WHO = "endwatch.who"
 
@@ -47,6 +51,8 @@ class May:
     async def __call__(self, request: Request) -> Actor:
         """Recognize who is asking and whether the role may."""
         actor = await self._recognized(request)
+        if METERED not in request.scope:
+            request.scope[METERED] = request.app.state.quotas.take(actor.owner)
         recognized(request, actor)
         if actor.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
@@ -63,10 +69,7 @@ class May:
         if header is None:
             actor = await request.app.state.recognition(request)
         elif token is not None:
-            keyring, now = request.app.state.keyring, request.app.state.clock()
-            actor = keyring.remembered(token, now)
-            if actor is None:
-                actor = await run_in_threadpool(keyring.recognize, token, now)
+            actor = await _by_key(request, token)
         if actor is None:
             raise KeyMissing("Send `Authorization: Bearer ew_…` with a key you were given.")
         return actor
@@ -84,6 +87,18 @@ def who(scope: Mapping[str, Any]) -> str | None:
     """Name who was recognized behind a request; None while nobody was."""
     name: str | None = scope.get(_WHO)
     return name
+
+
+async def _by_key(request: Request, token: str) -> Actor:
+    """Know a key from memory, or look it up at the door, where strangers do not crowd out others."""
+    state = request.app.state
+    keyring, now = state.keyring, state.clock()
+    actor: Actor | None = keyring.remembered(token, now)
+    if actor is None:
+        async with state.lanes.door.place(keyring.known_before(token) or STRANGER):
+            actor = await run_in_threadpool(keyring.recognize, token, now)
+    assert actor is not None
+    return actor
 
 
 class MayWithPassword(May):

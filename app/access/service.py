@@ -118,6 +118,11 @@ class Keyring:
             return None
         return actor
 
+    def known_before(self, token: str) -> str | None:
+        """Say whose a token was when it was last looked up, if that was not long ago."""
+        known = self._known.get(token)
+        return None if known is None else known[0].owner
+
     def recognize(self, token: str, now: datetime) -> Actor:
         """Recognize a token, asking the database when memory does not know it."""
         actor = self.remembered(token, now)

@@ -23,6 +23,7 @@ from app.evidence import service as evidence
 from app.evidence.room import RoomDep
 from app.evidence.router import UploadsDep
 from app.evidence.rules import QuotaUsed
+from app.lanes import Lanes
 from app.reports.rules import BeforeLicense
 from app.wire import problems
 
@@ -101,11 +102,15 @@ def _here(request: Request) -> str:
     return f"{str(request.base_url).rstrip('/')}{openrosa.SUBMISSION}"
 
 
-async def _parts(request: Request, _: Inspector) -> AsyncIterator[FormData]:
-    """Read the parts, large ones to disk; only for who may send them."""
-    async with request.form(
-        max_files=MOST_PARTS, max_fields=MOST_PARTS, max_part_size=openrosa.XML_LIMIT
-    ) as parts:
+async def _parts(request: Request, inspector: Inspector) -> AsyncIterator[FormData]:
+    """Read the parts, large ones to disk; only for who may send them, and so many at once."""
+    lanes: Lanes = request.app.state.lanes
+    async with (
+        lanes.files.place(inspector.owner),
+        request.form(
+            max_files=MOST_PARTS, max_fields=MOST_PARTS, max_part_size=openrosa.XML_LIMIT
+        ) as parts,
+    ):
         yield parts
 
 

@@ -1,12 +1,16 @@
 """One API process. Its socket is open already: `serve` bound it, and all workers share it."""
 
+import asyncio
 import gc
 import resource
 import socket
+from functools import partial
+from typing import cast
 
 import uvicorn
 
 from app.cli import children
+from app.cli.frugal import MOST_CONNECTIONS, Frugal
 from app.main import create_app
 from app.settings import Settings
 
@@ -18,7 +22,6 @@ OBJECTS_BETWEEN_COLLECTIONS = 20_000
 MOST_FILES = 65_536
 FILES_OF_ITS_OWN = 128
 """File descriptors for the database, logs and the interpreter."""
-MOST_CONNECTIONS = 4_096
 
 
 def run(settings: Settings, *, file: int, parent: int | None) -> int:
@@ -26,16 +29,16 @@ def run(settings: Settings, *, file: int, parent: int | None) -> int:
     children.end_with(parent)
     app = create_app(settings)
     _collect_seldom()
+    protocol = partial(Frugal, patience=settings.slow_seconds, most=_connections())
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="app.cli.frugal:Frugal",
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=_connections(),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=FINISH_SECONDS,
     )

@@ -23,6 +23,7 @@ from app.cli.migrations import migrate
 from app.cli.postgres import Postgres
 from app.cli.troubles import CannotListen, TooManyConnections
 from app.evidence.seals import roots_of
+from app.lanes import connections_in_all
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -125,10 +126,11 @@ def _database(
     """Take the database that was given, or run one in the data folder."""
     if settings.database_url is not None:
         return settings, None
-    if workers * (settings.pool_size + 1) > CONNECTIONS:
+    each = connections_in_all(settings)
+    if workers * each > CONNECTIONS:
         raise TooManyConnections(
-            f"{workers} API processes with {settings.pool_size} connections each are more than the "
-            f"{CONNECTIONS} that PostgreSQL has for them: lower --workers or ENDWATCH_POOL_SIZE"
+            f"{workers} API processes with {each} connections each are more than the {CONNECTIONS} "
+            "that PostgreSQL has for them: lower --workers, or ENDWATCH_READS_AT_ONCE and its like"
         )
     postgres = stack.enter_context(Postgres(databases.data_folder(settings)))
     return databases.with_url(settings, postgres.url), postgres

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Annotated, TypeVar
@@ -18,8 +17,8 @@ from app.access.router import may
 from app.access.rules import Actor, Role
 from app.access.service import asker
 from app.clock import Now
-from app.database import SessionDep, Sessions
-from app.errors import StorageFull, TooMany, Unavailable
+from app.database import SessionDep, Sessions, SessionsDep
+from app.errors import StorageFull
 from app.evidence import rules, service
 from app.evidence.arrivals import Arrival, EvidenceEmpty, EvidenceTooLarge
 from app.evidence.room import Room, RoomDep
@@ -29,10 +28,10 @@ from app.evidence.rules import (
     EvidenceUnknown,
     QuotaUsed,
     RangeUnfit,
-    UploadsFull,
     UploadStalled,
 )
 from app.evidence.schemas import EvidenceOut, EvidenceRecord
+from app.lanes import LaneFull, Lanes, TooManyAtOnce
 from app.settings import Settings
 from app.wire import problems
 
@@ -40,6 +39,7 @@ router = APIRouter(prefix="/v1/evidence", tags=["evidence"])
 
 T = TypeVar("T")
 WRITERS = 4
+READERS = 4
 PART = 1 << 20
 """Bytes written at once, so that not every packet costs a thread."""
 SILENCE_SECONDS = 30
@@ -83,22 +83,10 @@ class Uploads:
     """Holds what files on their way in may take of a process, so that they starve nothing else."""
 
     def __init__(self, settings: Settings) -> None:
-        self.most = settings.evidence_uploads
         self.daily = settings.evidence_daily_bytes
         self._examining = CapacityLimiter(settings.evidence_examiners)
         self._writing = CapacityLimiter(WRITERS)
-        self._under_way = 0
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Count an upload while it is under way. Raises UploadsFull."""
-        if self._under_way >= self.most:
-            raise UploadsFull("Too many files are on their way in. Send this one again shortly.")
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
+        self._reading = CapacityLimiter(READERS)
 
     async def write(self, work: Callable[[], T]) -> T:
         """Do something with the disk in one of a few threads of its own."""
@@ -108,6 +96,11 @@ class Uploads:
         """Have a file examined, after those that came before it."""
         return await run_sync(work, limiter=self._examining)
 
+    async def given(self, content: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Hand a file out as fast as its reader takes it, in threads that nothing else waits for."""
+        while (chunk := await run_sync(next, content, None, limiter=self._reading)) is not None:
+            yield chunk
+
 
 async def _uploads(request: Request) -> Uploads:
     uploads: Uploads = request.app.state.uploads
@@ -115,11 +108,6 @@ async def _uploads(request: Request) -> Uploads:
 
 
 UploadsDep = Annotated[Uploads, Depends(_uploads)]
-
-
-async def _sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
 
 
 @router.put(
@@ -132,8 +120,8 @@ async def _sessions(request: Request) -> Sessions:
         EncodingTaken,
         EvidenceEmpty,
         QuotaUsed,
-        TooMany,
-        Unavailable,
+        TooManyAtOnce,
+        LaneFull,
         StorageFull,
     ),
     openapi_extra={
@@ -150,7 +138,7 @@ async def put(
     now: Now,
     room: RoomDep,
     uploads: UploadsDep,
-    sessions: Annotated[Sessions, Depends(_sessions)],
+    sessions: SessionsDep,
     content_disposition: Annotated[
         str | None, Header(description='The file\'s name: `attachment; filename="…"`')
     ] = None,
@@ -164,7 +152,8 @@ async def put(
     """
     if content_encoding not in {"", "identity"}:
         raise EncodingTaken("Send the file as it is, without Content-Encoding.")
-    async with uploads.one():
+    lanes: Lanes = request.app.state.lanes
+    async with lanes.files.place(filer.owner):
         await uploads.write(lambda: _check(request, room, sessions, uploads, filer, now))
         arrival = await uploads.write(room.arrive)
         try:
@@ -254,6 +243,7 @@ def read(
     session: SessionDep,
     now: Now,
     room: RoomDep,
+    uploads: UploadsDep,
     range: Annotated[str | None, Header(description="E.g. `bytes=0-1023`")] = None,
 ) -> Response:
     """Read a file. The journal tells who has read it, and when."""
@@ -268,13 +258,8 @@ def read(
     if span is not None:
         headers["Content-Range"] = f"bytes {copy.start}-{copy.stop - 1}/{size}"
     return StreamingResponse(
-        _given(copy.content), 200 if span is None else 206, headers, copy.file.media_type
+        uploads.given(copy.content), 200 if span is None else 206, headers, copy.file.media_type
     )
-
-
-def _given(content: Iterator[bytes]) -> Iterator[bytes]:
-    """Hand the file out, and let go of it also when the reader goes away."""
-    yield from content
 
 
 def _disposition(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import Message
 from typing import Any
 
-from app.errors import Invalid, Malformed, NotReadable, TooMany, Unavailable, Unknown
+from app.errors import Invalid, Malformed, NotReadable, TooMany, Unknown
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 NAME_LENGTH = 150
@@ -44,10 +44,6 @@ class QuotaUsed(TooMany):
     """So much evidence was handed in within 24 hours that no more is taken for now."""
 
     headers = {"Retry-After": "3600"}
-
-
-class UploadsFull(Unavailable):
-    """As many files are on their way in as can be taken at once; nothing was stored."""
 
 
 class EncodingTaken(NotReadable):

@@ -12,6 +12,7 @@ from app.access.router import May, recognized
 from app.access.rules import Actor, Role, RoleNotAllowed
 from app.access.service import asker
 from app.database import Sessions
+from app.lanes import STRANGER
 from app.people import rules, sessions
 from app.people.rules import (
     ForeignOrigin,
@@ -55,7 +56,9 @@ class Recognition:
             return None
         if request.method not in SAFE:
             self.check_origin(request, strictly=True)
-        return await run_in_threadpool(self._recognize, token, request.app.state.clock())
+        state = request.app.state
+        async with state.lanes.door.place(STRANGER):
+            return await run_in_threadpool(self._recognize, token, state.clock())
 
     def check_origin(self, request: Request, *, strictly: bool) -> None:
         """Refuse what another site asks for, and log that it tried. Raises ForeignOrigin."""

@@ -24,6 +24,7 @@ class Report(Base):
         Index(None, "license_id", "reference", unique=True),
         Index(None, "corrects", unique=True, postgresql_where="corrects IS NOT NULL"),
         Index(None, "license_id", "received_at"),
+        Index(None, "owner", "received_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -38,6 +39,7 @@ class Report(Base):
     mode: Mapped[str]
     grade: Mapped[str]
     filed_by: Mapped[str]
+    owner: Mapped[str | None]
     corrects: Mapped[UUID | None] = mapped_column(ForeignKey("reports.id"))
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     body: Mapped[dict[str, Any]]
@@ -79,10 +81,11 @@ class ReadingBatch(Base):
     """One delivery of readings; the journal tells it as one entry, with the root of its readings."""
 
     __tablename__ = "reading_batches"
-    __table_args__ = (Index(None, "received_at"),)
+    __table_args__ = (Index(None, "received_at"), Index(None, "owner", "received_at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     filed_by: Mapped[str]
+    owner: Mapped[str | None]
     received_at: Mapped[datetime]
     lines: Mapped[int]
     accepted: Mapped[int]

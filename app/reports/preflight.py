@@ -5,10 +5,9 @@ refused, are those of the real thing by construction.
 """
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,7 +16,7 @@ from app.access.once import Replay
 from app.access.rules import Actor
 from app.access.service import asker
 from app.clock import Now
-from app.database import Sessions
+from app.database import Sessions, SessionsDep
 from app.deviations.models import Deviation, Occurrence
 from app.errors import Invalid
 from app.evidence.naming import EvidenceNotHandedIn
@@ -59,11 +58,6 @@ class PreflightOut(Out):
     signature: SignatureOut | None = None
 
 
-async def _sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
-
-
 @router.post(
     "/preflight",
     responses=problems(
@@ -82,7 +76,7 @@ async def _sessions(request: Request) -> Sessions:
 def foresee(
     report: ReportIn,
     reporter: Reporter,
-    sessions: Annotated[Sessions, Depends(_sessions)],
+    sessions: SessionsDep,
     now: Now,
     received: SentDep,
 ) -> PreflightOut:

@@ -465,6 +465,7 @@ def _record(session: Session, batch: _Batch, answer: ReadingsOut) -> None:
         {
             "id": batch.id,
             "filed_by": batch.actor.name,
+            "owner": batch.actor.owner,
             "received_at": batch.now,
             "lines": batch.count,
             "accepted": answer.accepted,

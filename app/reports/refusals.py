@@ -34,7 +34,7 @@ def telling(may: May) -> Any:
         try:
             yield
         except (SignatureRefused, PrivateKeySent) as refused:
-            sessions: Sessions = request.app.state.sessions
+            sessions: Sessions = request.app.state.pools["door"]
             with CancelScope(shield=True):
                 await run_sync(_tell, sessions, refused, actor, request.url.path, now)
             raise

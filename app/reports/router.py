@@ -1,6 +1,7 @@
 """Reports and readings over HTTP."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -10,11 +11,13 @@ from app.access.once import KeyUsedForOther, OnceDep
 from app.access.router import May, Reader, may
 from app.access.rules import Actor, Role
 from app.clock import Now
-from app.database import SessionDep
+from app.database import SessionDep, sender
 from app.errors import Conflict, Invalid
 from app.evidence.naming import EvidenceNotHandedIn
+from app.lanes import Lanes
 from app.licenses.service import LicenseUnknown
 from app.reports import lines, readings, refusals, rules, service, signatures
+from app.reports.daily import Daily, ReadingsQuotaUsed, ReportsQuotaUsed
 from app.reports.schemas import ReadingsOut, ReportIn, ReportOut
 from app.reports.show import ReportFiled, ReportRead, keys, show, show_whole
 from app.reports.signatures import SentDep
@@ -36,6 +39,14 @@ Reporter = Annotated[Actor, Depends(_reports)]
 Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
 
 
+async def _daily(request: Request) -> Daily:
+    daily: Daily = request.app.state.daily
+    return daily
+
+
+DailyDep = Annotated[Daily, Depends(_daily)]
+
+
 @router.post(
     "/reports",
     response_model=ReportOut,
@@ -52,6 +63,7 @@ Gateway = Annotated[Actor, may(Role.EXPORTER, Role.INSPECTOR)]
         *signatures.REFUSALS,
         BodyTooLarge,
         Invalid,
+        ReportsQuotaUsed,
     ),
     dependencies=[refusals.telling(_reports)],
 )
@@ -62,13 +74,21 @@ def file(
     now: Now,
     once: OnceDep,
     received: SentDep,
+    daily: DailyDep,
 ) -> Response:
     """File a report. It is judged at once; the same report again gets the same answer.
 
     An exporter may sign it: `docs/signatures.md` says how. A signature that does not hold is refused.
     """
+
+    def do() -> ReportOut:
+        daily.admit_report(session, reporter, now)
+        answer = service.file(session, report, actor=reporter, now=now, received=received)
+        daily.took("reports", 1, reporter, now)
+        return answer
+
     return once(
-        lambda: service.file(session, report, actor=reporter, now=now, received=received),
+        do,
         session=session,
         actor=reporter,
         now=now,
@@ -97,8 +117,11 @@ def read(id: UUID, reader: Reader, session: SessionDep) -> ReportRead:
     return show_whole(session, report, reader)
 
 
-async def _raw(request: Request) -> bytes:
-    return await request.body()
+async def _raw(request: Request) -> AsyncIterator[bytes]:
+    """Read a batch, of which so many are held in memory at once and no more."""
+    lanes: Lanes = request.app.state.lanes
+    async with lanes.batches.place(sender(request)):
+        yield await request.body()
 
 
 async def _settings(request: Request) -> Settings:
@@ -114,6 +137,7 @@ async def _settings(request: Request) -> Settings:
         BodyTooLarge,
         EncodingUnknown,
         Conflict,
+        ReadingsQuotaUsed,
         readings.NothingReadable,
         lines.NotAList,
     ),
@@ -134,11 +158,12 @@ async def _settings(request: Request) -> Settings:
 )
 def take(
     gateway: Gateway,
+    body: Annotated[bytes, Depends(_raw, scope="function")],
     session: SessionDep,
     now: Now,
     once: OnceDep,
-    body: Annotated[bytes, Depends(_raw)],
     settings: Annotated[Settings, Depends(_settings)],
+    daily: DailyDep,
     content_type: Annotated[str, Header()] = "application/x-ndjson",
     content_encoding: Annotated[str, Header(description="gzip, zstd or none")] = "",
 ) -> Response:
@@ -147,13 +172,17 @@ def take(
     def do() -> ReadingsOut:
         plain = decoded(body, content_encoding, settings.readings_limit_bytes)
         media_type = content_type.partition(";")[0].strip().lower()
-        return readings.file(
+        parsed = lines.parse(plain, media_type, settings.readings_limit_lines)
+        daily.admit_readings(session, len(parsed.lines), gateway, now)
+        answer = readings.file(
             session,
-            lines.parse(plain, media_type, settings.readings_limit_lines),
+            parsed,
             digest=f"sha256:{hashlib.sha256(body).hexdigest()}",
             id=uuid4(),
             actor=gateway,
             now=now,
         )
+        daily.took("readings", answer.accepted, gateway, now)
+        return answer
 
     return once(do, session=session, actor=gateway, now=now, status=200)

@@ -53,10 +53,10 @@ class CorrectionUnfit(Invalid):
 _STORE = text("""
 WITH report AS (
     INSERT INTO reports (id, license_id, kind, reference, period_from, period_to, observed_at,
-                         captured_at, received_at, mode, grade, filed_by, corrects, digest, body,
-                         answer)
+                         captured_at, received_at, mode, grade, filed_by, owner, corrects, digest,
+                         body, answer)
     VALUES (:id, :license_id, :kind, :reference, :period_from, :period_to, :observed_at,
-            :captured_at, :received_at, :mode, :grade, :filed_by, :corrects, :digest,
+            :captured_at, :received_at, :mode, :grade, :filed_by, :owner, :corrects, :digest,
             CAST(:body AS jsonb), CAST(:answer AS jsonb))
 ), said AS (
     INSERT INTO statements (license_id, report_id, number, subject_kind, subject, observed_at,
@@ -420,6 +420,7 @@ def _store(
             "mode": report.mode,
             "grade": str(intake.grade),
             "filed_by": intake.actor.name,
+            "owner": intake.actor.owner,
             "corrects": report.corrects,
             "digest": digest,
             "body": body.decode(),

@@ -97,7 +97,7 @@ class Desk:
 
 def desk_of(settings: Settings, room: Room) -> Desk:
     """Furnish the desk. Raises RootsUnreadable."""
-    many = max(1, min(settings.evidence_examiners, settings.threads - 1))
+    many = max(1, min(settings.evidence_examiners, settings.filings_at_once - 1))
     return Desk(room, seals.roots_of(settings.signature_roots), BoundedSemaphore(many))
 
 

@@ -12,6 +12,8 @@ from app.wire.problems import MEDIA_TYPE, Problem
 
 SCHEMAS = "#/components/schemas/"
 SHOWN = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}{Problem.__name__}"}}}
+TRY_LATER = frozenset({"429", "503", "507"})
+RETRY_AFTER = {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
 UNSAID = {"", "Validation Error"}
 
 
@@ -29,6 +31,8 @@ def tell_troubles(
     for status, response in responses.items():
         if status >= "400":
             response["content"] = shown
+        if status in TRY_LATER:
+            response["headers"] = {"Retry-After": RETRY_AFTER}
     operation["responses"] = dict(sorted(responses.items()))
 
 

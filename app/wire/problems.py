@@ -57,7 +57,7 @@ def problems(*kinds: type[Trouble]) -> dict[int | str, dict[str, Any]]:
 def answer(trouble: Trouble) -> JSONResponse:
     """Turn a trouble into its response."""
     return JSONResponse(
-        trouble.problem(), trouble.status, headers=dict(trouble.headers), media_type=MEDIA_TYPE
+        trouble.problem(), trouble.status, headers=trouble.told_headers(), media_type=MEDIA_TYPE
     )
 
 

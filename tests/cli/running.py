@@ -132,3 +132,34 @@ def running(folder: Path, **more: Any) -> Iterator[Service]:
 
 def gone(processes: list[psutil.Process]) -> bool:
     return not any(each.is_running() and each.status() != "zombie" for each in processes)
+
+
+@contextlib.contextmanager
+def served(url: str, folder: Path, **settings: object) -> Iterator[int]:
+    """Run one API process on a socket of ours, as `serve` does; gives the port."""
+    named = {f"ENDWATCH_{name.upper()}": str(value) for name, value in settings.items()}
+    listening = socket.create_server(("127.0.0.1", 0))
+    file = listening.fileno()
+    with (folder / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "api", "--file", str(file)],
+            cwd=PROJECT,
+            env=environment(folder, url) | named,
+            pass_fds=[file],
+            stderr=err,
+        )
+    try:
+        port: int = listening.getsockname()[1]
+        assert eventually(lambda: _alive(port)), (folder / "err").read_text()
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+        listening.close()
+
+
+def _alive(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False

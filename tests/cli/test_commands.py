@@ -43,9 +43,9 @@ def test_help_of_serve_documents_every_setting() -> None:
     [
         ([], {}, "Missing command"),
         (["serve", "--speed", "9"], {}, "--speed"),
-        (["serve", "--workers", "40"], {}, "lower --workers or ENDWATCH_POOL_SIZE"),
+        (["serve", "--workers", "40"], {}, "lower --workers, or ENDWATCH_READS"),
         (["keys", "add", "--role", "king"], {}, "'king' is not one of"),
-        (["keys", "list"], {"ENDWATCH_POOL_SIZE": "many"}, "ENDWATCH_POOL_SIZE: "),
+        (["keys", "list"], {"ENDWATCH_LINE_LENGTH": "many"}, "ENDWATCH_LINE_LENGTH: "),
         (["keys", "list"], {"ENDWATCH_DATABASE_URL": "nowhere"}, "not the address of"),
         (["scheduler"], {}, "set ENDWATCH_DATABASE_URL"),
         (["import", "licenses", "no.csv", "--party", "ACME"], {}, "by the authority"),

@@ -42,7 +42,7 @@ def raise_alerts(
 def _number(app: FastAPI, sequencer: Sequencer) -> None:
     """Number what is pending, and wait until the application has heard of it."""
     assert sequencer.tick() > 0
-    with app.state.sessions() as session:
+    with app.state.pools["reads"]() as session:
         head = session.scalars(select(Head)).one()
     once(lambda: app.state.watch.current == Progress(head.seq, head.alerts_seq))
 
@@ -135,7 +135,7 @@ def test_an_unchanged_feed_is_answered_from_memory_while_the_database_refuses(
     switch = Switch(database_url)
     switch.refuse()
     try:
-        app.state.engine.dispose()
+        app.state.engines["reads"].dispose()
         assert dashboard.get("/v1/alerts", headers=tag).status_code == 304
         problem(dashboard.get("/v1/alerts"), 503)
         switch.cut()

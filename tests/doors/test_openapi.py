@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 
 from app.access.router import May, calls
 from app.access.rules import Role
+from app.database import takes_a_place
 from app.main import ROUTERS, create_app
 from app.people.recognition import MayInPerson
 from app.settings import Settings
@@ -35,7 +36,9 @@ def _expected(route: APIRoute) -> set[str]:
     roles = next((call.roles for call in calls(route) if isinstance(call, May)), None)
     expected = {str(route.status_code or 200)}
     if roles is not None:
-        expected |= {"401", "403", "500", "503"}
+        expected |= {"401", "403", "429", "500", "503"}
+    elif takes_a_place(route.dependant):
+        expected |= {"503"}
     if "POST" in (route.methods or ()):
         expected |= {"400", "409", "413", "422", "507"}
     if route.dependant.query_params or route.dependant.path_params:
@@ -50,6 +53,16 @@ def test_every_status_a_route_can_give_is_documented(document: dict[str, Any]) -
     for route in ROUTES:
         documented = set(_operation(document, route)["responses"])
         assert _expected(route) <= documented, (route.path, _expected(route) - documented)
+
+
+def test_whoever_is_to_come_again_is_told_when(document: dict[str, Any]) -> None:
+    seen = 0
+    for route in ROUTES:
+        for status, response in _operation(document, route)["responses"].items():
+            if status in {"429", "503", "507"}:
+                assert "Retry-After" in response["headers"], (route.path, status)
+                seen += 1
+    assert seen > 2 * len(ROUTES) * 0.8
 
 
 def test_every_error_is_documented_as_a_problem_that_says_something(

@@ -200,13 +200,13 @@ def walled(
     request: pytest.FixtureRequest, estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Estate]:
     """The service with all its walls, or with one of the two inner ones taken away."""
-    state, sessions = estate.app.state, estate.app.state.sessions
+    state, pools = estate.app.state, estate.app.state.pools
     if request.param == "row-level security alone":
         monkeypatch.setattr(Actor, "reads_only", None)
     if request.param == "scope alone":
-        state.sessions = estate.jobs
+        state.pools = dict.fromkeys(pools, estate.jobs)
     yield estate
-    state.sessions = sessions
+    state.pools = pools
 
 
 def test_every_route_with_a_body_is_in_the_table_and_none_besides() -> None:
