@@ -24,6 +24,8 @@ AHEAD = 24 * 1024
 PATIENCE = 20.0
 """Seconds; `ENDWATCH_SLOW_SECONDS` sets others."""
 MOST_CONNECTIONS = 4_096
+DISCARDED = 1024 * 1024
+"""Bytes. The rest of a refused request that is no longer than this is read and thrown away."""
 BYTES_A_SECOND = 500
 """A body that comes slower than this is not waited for, once the patience is used up."""
 LOOKS = 4
@@ -62,8 +64,17 @@ class _Pausing(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self.body_bytes += len(body)
         super().on_body(body)
-        if len(self.cycle.body) > AHEAD:
+        if len(self.cycle.body) > AHEAD and not (self.cycle.response_complete and self._is_small):
             self.flow.pause_reading()
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether the rest of a request that was refused may run by unread, so that the next can come.
+
+        Who was refused with more to send is not listened to any longer, and hung up on after a while.
+        """
+        declared = next((value for name, value in self.headers if name == b"content-length"), b"")
+        return declared.isdigit() and int(declared) <= DISCARDED
 
     def on_message_complete(self) -> None:
         self.receiving, self.waited = False, 0.0
@@ -83,7 +94,7 @@ class _Pausing(HttpToolsProtocol):
     def is_owed(self) -> bool:
         """Whether it is the other side's turn: to begin, to go on, or to stop sending empty lines."""
         if self.receiving and self.begun:
-            return not self.flow.read_paused
+            return not self.flow.read_paused or self.cycle.response_complete
         at_rest = self.cycle is None or self.cycle.response_complete
         return at_rest and (self.receiving or self.timeout_keep_alive_task is None)
 
