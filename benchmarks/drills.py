@@ -29,11 +29,14 @@ from sqlalchemy import make_url
 
 from app.clock import now
 from benchmarks import floods
+from benchmarks.authorization import authorization
 from benchmarks.backups import backups
 from benchmarks.commits import commits
 from benchmarks.ground import UNBOUNDED, free_port, wait_ready
+from benchmarks.hostile_files import hostile_files
 from benchmarks.point_in_time import point_in_time
 from benchmarks.schedulers import schedulers
+from benchmarks.tampering import tampering
 
 LICENSE = {
     "number": "BX-DRILL-1",
@@ -381,6 +384,9 @@ DRILLS: dict[str, tuple[Callable[[int], dict[str, Any]], int, int]] = {
     "backups": (backups, 5, 1),
     "point_in_time": (point_in_time, 4, 1),
     "flood": (flood, 60, 4),
+    "tampering": (tampering, 2_100, 84),
+    "hostile_files": (hostile_files, 1, 12),
+    "authorization": (authorization, 1, 0),
 }
 
 

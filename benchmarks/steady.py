@@ -21,8 +21,8 @@ from typing import Any, Self
 import httpx
 import psycopg
 
-from app.access import service as access
 from app.access.rules import Role
+from app.cli import keys
 from app.clock import now
 from app.database import connect, sessions_of
 from benchmarks import ground
@@ -84,9 +84,8 @@ def register(address: str, made: Ground) -> None:
     """Register licenses and ship their units, through the service."""
     engine = connect(made.settings)
     with sessions_of(engine)() as session:
-        _, officer = access.issue(
-            session, Role.LICENSING_OFFICER, party=None, label="drill", now=now()
-        )
+        role = Role.LICENSING_OFFICER
+        officer = keys.add(session, role, party=None, label="drill", expires_at=None, now=now())
         session.commit()
     engine.dispose()
     with httpx.Client(base_url=address, timeout=30) as client:

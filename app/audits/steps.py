@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -190,6 +190,20 @@ COPIED = (
 )
 
 
+FIXED = ("mode", "partner", "site", "party", "opened_by", "override_by", "override_ground")
+"""What a check is, and on whose word it goes beyond the license."""
+WHOLE = (
+    "mode_carried_out",
+    "units_expected",
+    "units_sighted",
+    "receipt_delivery",
+    "receipt_digest",
+    "waived_by",
+    "waiver_ground",
+)
+"""What a check must have to be closed, or who waived it; told when it is closed."""
+
+
 def climb_from(session: Session, held: Held, now: datetime) -> None:
     """Set when the check's delay is looked at next; a clock that stopped ends its rungs."""
     audit = held.audit
@@ -216,10 +230,14 @@ def tell(session: Session, held: Held, row: AuditStep, *, actor: str, now: datet
     audit = held.audit
     body = {
         "license": held.license.number,
+        "id": row.id,
         "step": row.step,
         "at": row.at.isoformat(),
+        "by": row.by,
+        "to": row.to,
         "state": audit.state,
         "responsible": row.responsible,
+        "stands": _plain(audit, [*FIXED, *COPIED, *(WHOLE if row.step == Step.CLOSED else ())]),
         "sent": {name: value for name, value in row.sent.items() if name != "note"},
     }
     entry = {
@@ -243,6 +261,15 @@ def tell(session: Session, held: Held, row: AuditStep, *, actor: str, now: datet
         told = {"actor": SYSTEM, "action": "audit.told", "party": held.license.exporter}
         entries.append(entry | told | {"body": seen})
     journal.append_all(session, entries)
+
+
+def _plain(audit: Audit, names: Sequence[str]) -> dict[str, Any]:
+    """Write columns of a check as JSON has them."""
+    values = {name: getattr(audit, name) for name in names}
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in values.items()
+    }
 
 
 def answer(audit: Audit, row: AuditStep) -> StepOut:

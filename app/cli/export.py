@@ -15,8 +15,7 @@ from typing import IO, Any, cast
 import rfc8785
 from sqlalchemy import Connection, text
 
-from app.alerts.schemas import AlertOut
-from app.cli import databases
+from app.cli import databases, exported
 from app.cli.progress import progress
 from app.cli.verify import HEAD
 from app.database import connect
@@ -33,19 +32,15 @@ SELECT size, root, note || coalesce((
 ), '') AS note
 FROM journal_checkpoints p ORDER BY size
 """)
-_TABLES = {
-    "alerts": "SELECT id::text AS name, alerts.* FROM alerts",
-    "deviations": "SELECT id::text AS name, state, severity, occurrences, cleared_at, withdrawn_at"
-    " FROM deviations",
-    "licenses": "SELECT number AS name, state FROM licenses",
-    "reports": "SELECT id::text AS name, 'sha256:' || encode(digest, 'hex') AS digest FROM reports",
-    "signatures": "SELECT report_id::text AS name, kind, digest, coalesce(signature, file) AS signature"
-    " FROM report_signatures",
-    "batches": "SELECT b.id::text AS name, 'sha256:' || encode(root, 'hex') AS root,"
-    " (SELECT count(*) FROM readings r WHERE r.batch_id = b.id) AS readings FROM reading_batches b",
-    "shipments": "SELECT l.number || '/' || s.reference AS name, s.sent::text AS sent"
-    " FROM shipments s JOIN licenses l ON l.id = s.license_id",
-}
+_WAITING = text("""
+SELECT subject FROM journal_pending
+UNION ALL
+SELECT CASE action WHEN 'report.filed' THEN 'report:' || (body ->> 'corrects')
+       ELSE 'custody:' || regexp_replace(subject, '^custody:(.*)/[^/]*$', '\\1') || '/'
+            || (body ->> 'corrects') END
+FROM journal_pending WHERE body ->> 'corrects' IS NOT NULL
+""")
+"""What was corrected is told by the entry of what corrects it."""
 
 
 def run(settings: Settings, path: Path, *, tables: bool) -> int:
@@ -86,7 +81,7 @@ def write(connection: Connection, out: IO[bytes], *, tables: bool) -> int:
             bar(done)
     if tables:
         out.writelines(_waiting(connection))
-        for table in _TABLES:
+        for table in exported.TABLES:
             out.writelines(_rows(connection, table))
     out.write(b"end\n")
     return done
@@ -106,7 +101,7 @@ def _seals(connection: Connection) -> Iterator[bytes]:
 
 def _waiting(connection: Connection) -> Iterator[bytes]:
     """Name what the tables hold already and the journal has no number for yet."""
-    for subject in _streamed(connection, text("SELECT subject FROM journal_pending")).scalars():
+    for subject in _streamed(connection, _WAITING).scalars():
         yield b"waiting %b\n" % rfc8785.dumps(subject)
 
 
@@ -126,17 +121,5 @@ def _entry(row: Any) -> bytes:
 def _rows(connection: Connection, table: str) -> Iterator[bytes]:
     """Write the rows of a table as far as the entries tell of them."""
     yield f"table {table}\n".encode()
-    for row in _streamed(connection, text(_TABLES[table])):
-        yield b"row %b\n" % rfc8785.dumps([table, row.name, _row(table, row)])
-
-
-def _row(table: str, row: Any) -> Any:
-    if table == "alerts":
-        return AlertOut.model_validate(row).model_dump(mode="json")
-    if table == "shipments":
-        return canonical.parsed(row.sent)
-    told = {name: value for name, value in row._mapping.items() if name != "name"}  # noqa: SLF001 its public name
-    return {
-        name: value.isoformat() if hasattr(value, "isoformat") else value
-        for name, value in told.items()
-    }
+    for row in _streamed(connection, text(exported.query(table))):
+        yield b"row %b\n" % rfc8785.dumps([table, row.name, canonical.parsed(row.told)])

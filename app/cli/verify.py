@@ -25,9 +25,9 @@ import re
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -55,11 +55,15 @@ class Unreadable(Exception):
 
 @dataclass
 class Findings:
-    """What was found: faults, the first bad entry first; what was checked; what to know beside."""
+    """What was found: faults, the first bad entry first; what was checked; what to know beside.
+
+    `left_out` is what could not be checked for the faults found.
+    """
 
     faults: list[tuple[int, str]] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def fault(self, seq: int, what: str) -> None:
         """Note a fault at an entry; of those at a missing one, the first."""
@@ -75,6 +79,7 @@ class Findings:
         yield from (f"note: {one}" for one in self.notes)
         for seq, what in sorted(self.faults, key=lambda fault: (fault[0] == 0, fault[0]))[:20]:
             yield f"BAD entry {seq}: {what}" if seq else f"BAD: {what}"
+        yield from (f"not checked: {one}" for one in self.left_out)
         if not self.faults:
             yield from (f"good: {one}" for one in self.checked)
 
@@ -397,36 +402,87 @@ def _plain(value: Any) -> Any:
 # Projection: what the entries add up to
 
 
+Row = tuple[str, str, dict[str, Any] | None]
+Tables = dict[str, dict[str, dict[str, Any]]]
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An entry: `kind` and `name` of what it is about, `said` its body."""
+
+    seq: int
+    action: str
+    actor: str
+    at: str
+    party: str | None
+    kind: str
+    name: str
+    said: dict[str, Any]
+
+    @classmethod
+    def read(cls, entry: bytes, body: bytes) -> "Told":
+        """Read an entry and its body."""
+        told = json.loads(entry)
+        kind, _, name = told["subject"].partition(":")
+        return cls(
+            told["seq"],
+            told["action"],
+            told["actor"],
+            told["recorded_at"],
+            told["party"],
+            kind,
+            name,
+            json.loads(body),
+        )
+
+    @property
+    def what(self) -> str:
+        """What happened: the action's last word."""
+        return self.action.partition(".")[2]
+
+    @property
+    def who(self) -> str:
+        """The id in the actor's name."""
+        return self.actor.partition(":")[2]
+
+    def some(self, *names: str) -> dict[str, Any]:
+        """Give fields of the body, as far as it has them."""
+        return {name: self.said[name] for name in names if name in self.said}
+
+    def but(self, *names: str) -> dict[str, Any]:
+        """Give all other fields of the body."""
+        return {name: value for name, value in self.said.items() if name not in names}
+
+
 class Fold:
-    """The state of some tables as the entries tell it."""
+    """The state of some tables as the entries tell it. What they do not tell is not compared."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, dict[str, Any]] = {
-            name: {}
-            for name in (
-                "alerts",
-                "deviations",
-                "licenses",
-                "reports",
-                "signatures",
-                "batches",
-                "shipments",
-            )
-        }
+        self.tables: Tables = {name: {} for name in TABLES}
         self.last: dict[tuple[str, str], int] = {}
+        self.unread: list[int] = []
         self.signatures = Signatures()
 
     def take(self, entry: bytes, body: bytes) -> None:
         """Add an entry, if it tells of one of these tables."""
         action = entry[11 : entry.index(b'"', 11)]
-        if not action.startswith(TELLING):
+        fold = FOLDS.get(action) or FOLDS.get(action.partition(b".")[0])
+        if fold is None:
             return
-        told, said = json.loads(entry), json.loads(body)
-        kind, _, name = told["subject"].partition(":")
-        self.signatures.take(told, name, said)
-        for table, row in _told(told["action"], kind, name, said, self.tables):
-            self.tables[table][name] = row
-            self.last[table, name] = told["seq"]
+        told = Told.read(entry, body)
+        try:
+            self.signatures.take(vars(told), told.name, told.said)
+            rows = list(fold(told, self.tables))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            self.unread.append(told.seq)
+            return
+        for table, name, row in rows:
+            self.last[table, name] = told.seq
+            if row is None:
+                self.tables[table].pop(name, None)
+            else:
+                self.tables[table][name] = self.tables[table].get(name, {}) | row
 
     def compare(
         self, rows: dict[str, dict[str, Any]], waiting: set[str], findings: Findings
@@ -439,61 +495,415 @@ class Fold:
             findings.notes.append(
                 f"{len(waiting):,} subjects are not compared: entries about them have no number yet"
             )
+        for seq in self.unread:
+            findings.fault(seq, "its body does not have what an entry of its kind tells")
         for table, found in rows.items():
-            right = self.tables[table]
-            for name in sorted((right.keys() | found.keys()) - waiting):
-                if right.get(name) != found.get(name):
-                    what = _difference(right.get(name), found.get(name))
+            right = self.tables.get(table, {})
+            for name in sorted(right.keys() | found.keys()):
+                what = _difference(right.get(name), found.get(name))
+                if what is not None and not _waits(name, waiting):
                     findings.fault(self.last.get((table, name), 0), f"{table} {name}: {what}")
             findings.checked.append(
                 f"{len(found):,} rows of {table} are what the entries add up to"
             )
 
 
-TELLING = (
-    b"alert.",
-    b"deviation.",
-    b"license.",
-    b"report.filed",
-    b"report.signed",
-    b"signing_key.",
-    b"readings.filed",
-    b"shipment.filed",
-)
-JUDGED = ("state", "severity", "occurrences", "cleared_at", "withdrawn_at")
+def _waits(name: str, waiting: set[str]) -> bool:
+    """Say whether a row is of a subject that waits; `subject/part` is a row of `subject`."""
+    parts = name.split("/")
+    return any("/".join(parts[:count]) in waiting for count in range(1, len(parts) + 1))
 
 
-def _told(
-    action: str, kind: str, name: str, said: dict[str, Any], tables: dict[str, dict[str, Any]]
-) -> Iterator[tuple[str, Any]]:
-    """Say what an entry makes of a row."""
-    if kind == "alert":
-        yield "alerts", {key: value for key, value in said.items() if key != "change"}
-    elif kind == "deviation":
-        before = tables["deviations"].get(name, {})
-        yield "deviations", before | {key: said[key] for key in JUDGED if key in said}
-    elif kind == "license" and "state" in said:
-        yield "licenses", {"state": said["state"]}
-    elif action == "report.filed":
-        yield "reports", {"digest": said["digest"]}
-    elif action == "report.signed":
-        told = {"kind": said["kind"], "digest": said["digest"]}
-        yield "signatures", told | {"signature": said["signature"] or said["file"]}
-    elif action == "readings.filed":
-        yield "batches", {"root": said["root"], "readings": said["accepted"]}
-    elif action == "shipment.filed":
-        yield "shipments", said
-
-
-def _difference(right: Any, found: Any) -> str:
+def _difference(right: Any, found: Any) -> str | None:
+    """Say in what a row is not what the entries say of it, if in anything."""
     if found is None:
         return "the entries tell of it, and the table does not have it"
     if right is None:
         return "the table has it, and no entry tells of it"
-    keys = [key for key in sorted(right.keys() | found.keys()) if right.get(key) != found.get(key)]
-    return "; ".join(
-        f"{key} is {found.get(key)!r}, the entries say {right.get(key)!r}" for key in keys
-    )
+    return "; ".join(_differences(right, found)) or None
+
+
+def _differences(right: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    for key, value in right.items():
+        there = found.get(key)
+        if isinstance(value, dict) and isinstance(there, dict):
+            whole = {name: value.get(name) for name in sorted({*value, *there})}
+            yield from _differences(whole, there)
+        elif not _same(value, there):
+            yield f"{key} is {there!r}, the entries say {value!r}"
+
+
+def _same(right: Any, found: Any) -> bool:
+    """Compare values; of times only the instant counts, and numbers may be written as text."""
+    if right == found:
+        return type(right) is type(found) or not isinstance(right, bool)
+    if isinstance(right, str) and isinstance(found, str):
+        return bool(MOMENT.match(right) and MOMENT.match(found)) and _plain(right) == _plain(found)
+    if None in (right, found) or {type(right), type(found)} & {bool, dict, list}:
+        return False
+    return isinstance(_plain(right), Decimal) and _plain(right) == _plain(found)
+
+
+# What an entry makes of rows: table, name of the row, and columns, which are added to those told
+# before (none: the row is gone). A row's name begins with the subject of the entries about it.
+
+
+def _of_alert(told: Told, _: Tables) -> Iterator[Row]:
+    yield "alerts", told.name, told.but("change") | {"party": told.party}
+
+
+def _of_deviation(told: Told, _: Tables) -> Iterator[Row]:
+    known = ("state", "severity", "occurrences", "cleared_at", "withdrawn_at")
+    yield "deviations", told.name, told.some(*known)
+
+
+def _of_license(told: Told, tables: Tables) -> Iterator[Row]:
+    if told.action == "license.registered":
+        told_of = told.some("state", "granted_on", "expires_on", "end_use", "time_zone")
+        yield "licenses", told.name, told_of | {"exporter": told.said["exporter"]["reference"]}
+        entered = {"state": told.said["state"], "effective_on": told.said["granted_on"]}
+        yield _next(
+            "license_states",
+            told.name,
+            tables,
+            entered | _by(told, "actor", "recorded_at", whole=True),
+        )
+        for line in told.said["lines"]:
+            row = {key: value for key, value in line.items() if key != "value"}
+            yield "license_lines", f"{told.name}/{line['line']}", row | _of_value(line)
+        yield from _of_conditions(told, tables, None)
+    elif told.action == "license.state":
+        yield "licenses", told.name, told.some("state")
+        entered = told.some("state", "ground", "effective_on")
+        yield _next(
+            "license_states",
+            told.name,
+            tables,
+            entered | _by(told, "actor", "recorded_at", whole=True),
+        )
+
+
+def _of_amendment(told: Told, tables: Tables) -> Iterator[Row]:
+    name = f"{told.name}/{told.said['amendment']}"
+    row = {"ground": told.said["ground"], "conditions": [told.but("amendment")]}
+    if told.what == "proposed":
+        yield "amendments", name, row | {"approved_at": None, "approved_by": None}
+        yield "amendments", name, {"proposed_by": told.who, "proposed_at": told.at}
+    else:
+        yield "amendments", name, row | {"approved_by": told.who, "approved_at": told.at}
+        yield from _of_conditions(told, tables, told.said["effective_from"])
+
+
+def _of_conditions(told: Told, tables: Tables, since: str | None) -> Iterator[Row]:
+    """Give each condition the next version of its key; one that ends gets a last one."""
+    for one in told.said["conditions"]:
+        numbers = ",".join(map(str, sorted(one["lines"])))
+        key = f"{one['kind']}:{numbers}" if numbers else one["kind"]
+        names = ("kind", "text", "terms", "source", "binds", "lines", "effective_to")
+        row = {name: one[name] for name in names if name in one}
+        starts = {"effective_from": one.get("effective_from") or since}
+        graver = {"severity": one.get("severity")}
+        given = {name: value for name, value in (starts | graver).items() if value is not None}
+        yield _next("conditions", f"{told.name}/{key}", tables, row | given)
+    for key in told.said.get("ends") or ():
+        over = {"effective_from": since, "effective_to": since}
+        yield _next("conditions", f"{told.name}/{key}", tables, over)
+
+
+def _of_report(told: Told, tables: Tables) -> Iterator[Row]:
+    if told.action == "report.filed":
+        row = told.some("kind", "reference", "digest", "corrects") | {"body": told.but("digest")}
+        yield "reports", told.name, row | _by(told, "filed_by", "received_at", whole=True)
+        for number, one in enumerate(told.said["statements"]):
+            named = one["subject"]
+            subject = named.get("serial") or named.get("site") or told.said["license"]
+            said = {"subject": subject, "facts": one["facts"], "received_at": told.at}
+            moment = one.get("observed_at") or told.said["observed_at"]
+            rest = {"observed_at": moment, "superseded_at": None}
+            yield "statements", f"{told.name}/{number}", said | rest
+        gone = told.said.get("corrects")
+        for number in range(len(_body_of(tables, gone).get("statements", ()))):
+            yield "statements", f"{gone}/{number}", {"superseded_at": told.at}
+    elif told.action == "report.signed":
+        row = told.some("kind", "digest", "payload", "grade") | {"received_at": told.at}
+        yield (
+            "signatures",
+            told.name,
+            row | {"signature": told.said["signature"] or told.said["file"]},
+        )
+
+
+def _body_of(tables: Tables, report: str | None) -> dict[str, Any]:
+    body: dict[str, Any] = tables["reports"].get(report or "", {}).get("body", {})
+    return body
+
+
+def _of_readings(told: Told, _: Tables) -> Iterator[Row]:
+    row = {"root": told.said["root"], "readings": told.said["accepted"]}
+    yield "batches", told.name, row | _by(told, "filed_by", "received_at", whole=True)
+
+
+def _of_shipment(told: Told, _: Tables) -> Iterator[Row]:
+    said, by = told.said, _by(told, "filed_by", "received_at", whole=True)
+    columns = {"sent": said, "shipped_on": said["date"], "reference": said["reference"]}
+    rest = told.some("quantity", "consignee", "site", "itn", "mrn")
+    yield "shipments", told.name, columns | rest | by
+    drawn = {"account": "shipped", "quantity": said["quantity"], "recorded_at": told.at}
+    yield "ledger_entries", told.name, drawn | {"value": _of_value(said)["value_amount"]}
+    for serial in said["serials"]:
+        unit = told.some("line", "consignee", "site") | {"shipped_on": said["date"]}
+        yield "units", f"{told.name}/{serial}", unit
+
+
+def _of_delivery(told: Told, _: Tables) -> Iterator[Row]:
+    rest = told.some("reference", "arrived_on", "milestone", "quantity", "serials", "site")
+    row = {"sent": told.said} | rest
+    yield "deliveries", told.name, row | _by(told, "filed_by", "received_at", whole=True)
+
+
+def _of_document(told: Told, tables: Tables) -> Iterator[Row]:
+    if told.action == "document.filed":
+        names = ("reference", "kind", "about", "issuer", "issued_on", "valid_until", "evidence")
+        row = told.some(*names, "witnessed_by") | {"sent": told.but("license")}
+        yield "documents", told.name, row | _by(told, "filed_by", "received_at", whole=True)
+    else:
+        row = told.some("ground", "effective_on") | {"verdict": told.what}
+        row |= _by(told, "decided_by", "decided_at", whole=True)
+        yield _next("document_decisions", told.name, tables, row)
+
+
+def _of_custody(told: Told, tables: Tables) -> Iterator[Row]:
+    license = told.name.removesuffix(f"/{told.said['reference']}")
+    row = told.some("at", "disposition", "from_party", "to_party", "site", "authorized")
+    row |= {"corrected_at": None} | _by(told, "filed_by", "received_at", whole=True)
+    for serial in told.said["serials"]:
+        yield "custody", f"{told.name}/{serial}", row | {"event": told.said["reference"]}
+    if told.said.get("corrects"):
+        before = f"{license}/{told.said['corrects']}/"
+        for name in [one for one in tables["custody"] if one.startswith(before)]:
+            yield "custody", name, {"corrected_at": told.at}
+
+
+def _of_transfer(told: Told, _: Tables) -> Iterator[Row]:
+    said = told.said
+    if told.what == "asked":
+        row = told.some("serials", "to_party", "to_site", "role", "ground") | {"sent": said}
+        undecided = {"state": "asked", "decided_by": None, "acknowledged_at": None}
+        yield (
+            "transfers",
+            told.name,
+            row | undecided | _by(told, "asked_by", "asked_at", whole=True),
+        )
+    elif told.what == "acknowledged":
+        acknowledged = {"said": said, "filed_by": told.actor}
+        row = {"acknowledged_at": told.at, "acknowledgment": acknowledged}
+        yield "transfers", told.name, row
+    else:
+        row = {"state": told.what, "decision_ground": said["ground"]}
+        yield "transfers", told.name, row | _by(told, "decided_by", "decided_at", whole=True)
+
+
+def _of_obligation(told: Told, _: Tables) -> Iterator[Row]:
+    """Follow what was overdue or settled: of what is merely to come nobody is told."""
+    said = told.said
+    if "state" not in said:
+        return
+    if said["reached"] is not None:
+        due_at = datetime.fromisoformat(said["due_at"]).astimezone(UTC)
+        moment = due_at.isoformat(timespec="microseconds")
+        name = f"{told.name}/{moment}/{said['reached']}"
+        yield "rungs", name, {"recorded_at": told.at}
+    if said["state"] in {"upcoming", "due"}:
+        yield "obligations", told.name, None
+    else:
+        row = told.some("key", "slot", "item", "state", "due_at", "met_at", "ground")
+        subject = next(iter(said["subject"].values()))
+        yield "obligations", told.name, row | {"subject": subject}
+
+
+def _of_waiver(told: Told, _: Tables) -> Iterator[Row]:
+    name, row = f"{told.name}/{told.said['waiver']}", told.some("ground", "expires_on")
+    if told.what == "proposed":
+        row |= {"approved_by": None, "approved_at": None, "refused_by": None, "refused_at": None}
+    yield "waivers", name, row | _by(told, f"{told.what}_by", f"{told.what}_at")
+
+
+def _of_audit(told: Told, tables: Tables) -> Iterator[Row]:
+    said = told.said
+    if "passed" in said:
+        for rung in [*said["passed"], told.what]:
+            yield _next("audit_rungs", f"{told.name}/{rung}", tables, {"reached_at": told.at})
+    if "id" not in said:
+        return
+    yield "audits", told.name, {"state": said["state"], **said["stands"]}
+    step = told.some("step", "at", "by", "to", "state", "responsible") | {"sent": said["sent"]}
+    yield "audit_steps", f"{told.name}/{said['id']}", step | {"recorded_at": told.at}
+    if told.what == "rated":
+        row = {name: said["sent"].get(name) for name in ("outcome", "reasons", "ground")}
+        row |= {"reasons": row["reasons"] or []}
+        rated = row | {"rated_by": said["by"], "rated_at": told.at}
+        yield _next("audit_ratings", told.name, tables, rated)
+        yield "audits", told.name, {"reasons": row["reasons"]}
+    for id in said["sent"].get("reports", ()) if told.what == "reported" else ():
+        yield "audit_reports", f"{told.name}/{id}", {"linked_by": said["by"], "linked_at": told.at}
+    if "action" in said["sent"]:
+        yield "audit_actions", f"{told.name}/{said['sent']['action']}", _action(told)
+
+
+def _action(told: Told) -> dict[str, Any]:
+    """Say what became of a recommended action."""
+    sent, by, at = told.said["sent"], told.said["by"], told.said["at"]
+    match told.what:
+        case "action_recommended":
+            words = {"text": sent["text"], "for_party": sent["for_party"]}
+            open_ = {"done_by": None, "waived_by": None, "due_on": sent.get("due_on")}
+            return words | open_ | {"recommended_by": by, "recommended_at": at}
+        case "action_done":
+            return {"done_by": by, "done_at": at, "done_note": sent["account"]}
+    return {"waived_by": by, "waived_at": at, "waiver_ground": sent["ground"]}
+
+
+def _of_sample(told: Told, _: Tables) -> Iterator[Row]:
+    known = ("site", "units", "missing", "probability", "size", "commitment", "seed", "drawn")
+    yield "draws", told.name, told.some(*known, "revealed_at", "committed_at")
+
+
+def _of_party(told: Told, tables: Tables) -> Iterator[Row]:
+    row = told.some("standing", "ground", "source") | {"since": told.at}
+    row |= _by(told, "decided_by", "recorded_at", whole=True)
+    yield _next("party_standings", told.name, tables, row)
+
+
+def _of_screening(told: Told, tables: Tables) -> Iterator[Row]:
+    if told.action == "screening.recorded":
+        row = told.some("party", "lists", "screened_at")
+        yield "screenings", told.name, row | _by(told, "screened_by", "received_at", whole=True)
+        for id, hit in zip(told.said["hit_ids"], told.said["hits"], strict=True):
+            yield "screening_hits", f"{told.name}/{id}", hit
+    else:
+        row = told.some("confirmed", "ground") | _by(told, "decided_by", "decided_at", whole=True)
+        yield _next("hit_decisions", f"{told.name}/{told.said['hit']}", tables, row)
+
+
+def _of_signing_key(told: Told, _: Tables) -> Iterator[Row]:
+    if told.action == "signing_key.registered":
+        row = told.but("label", "subject", "certificate")
+        yield (
+            "signing_keys",
+            told.name,
+            row | _by(told, "registered_by", "registered_at", whole=True),
+        )
+    elif told.action == "signing_key.revoked":
+        row = told.some("ground") | _by(told, "revoked_by", "revoked_at", whole=True)
+        yield "signing_key_revocations", told.name, row
+
+
+def _of_person(told: Told, _: Tables) -> Iterator[Row]:
+    known = told.some("role", "party", "administers_party")
+    if told.kind != "person":
+        return
+    if told.what == "joined":
+        yield "people", told.name, known | {"state": "active", "ended_at": None, "made_at": told.at}
+    elif told.what == "role_changed":
+        yield "people", told.name, known
+    elif told.what == "ended":
+        yield "people", told.name, {"state": "ended", "ended_at": told.at}
+
+
+def _of_key(told: Told, _: Tables) -> Iterator[Row]:
+    known = told.some("role", "party", "scopes", "expires_at")
+    if told.what == "issued":
+        yield "keys", told.name, known | {"created_at": told.at, "revoked_at": None}
+    elif told.what == "rotated":
+        rotated = {"rotated_at": told.at, "previous_until": told.said["previous_until"]}
+        yield "keys", told.name, known | rotated
+    elif told.what == "revoked":
+        yield "keys", told.name, known | {"revoked_at": told.at}
+
+
+def _by(told: Told, who: str, when: str, *, whole: bool = False) -> dict[str, Any]:
+    """Name who did it and when: as the entry does."""
+    return {who: told.actor if whole else told.who, when: told.at}
+
+
+def _next(table: str, name: str, tables: Tables, row: dict[str, Any]) -> Row:
+    """Number a row that is one of several, in the order they came."""
+    number = 1
+    while f"{name}/{number}" in tables[table]:
+        number += 1
+    return table, f"{name}/{number}", row
+
+
+def _of_value(said: dict[str, Any]) -> dict[str, Any]:
+    value = said.get("value") or {"amount": None, "currency": None}
+    return {"value_amount": value["amount"], "value_currency": value["currency"]}
+
+
+# By the whole action or its first word: most entries of a large journal are of a few actions.
+FOLDS: dict[bytes, Callable[[Told, Tables], Iterator[Row]]] = {
+    b"alert": _of_alert,
+    b"amendment": _of_amendment,
+    b"audit": _of_audit,
+    b"custody": _of_custody,
+    b"delivery": _of_delivery,
+    b"deviation": _of_deviation,
+    b"document": _of_document,
+    b"key": _of_key,
+    b"license": _of_license,
+    b"obligation": _of_obligation,
+    b"party": _of_party,
+    b"person": _of_person,
+    b"readings.filed": _of_readings,
+    b"report.filed": _of_report,
+    b"report.signed": _of_report,
+    b"sample": _of_sample,
+    b"screening": _of_screening,
+    b"shipment.filed": _of_shipment,
+    b"signing_key": _of_signing_key,
+    b"transfer": _of_transfer,
+    b"waiver": _of_waiver,
+}
+TABLES = frozenset(
+    {
+        "alerts",
+        "amendments",
+        "audit_actions",
+        "audit_ratings",
+        "audit_reports",
+        "audit_rungs",
+        "audit_steps",
+        "audits",
+        "batches",
+        "conditions",
+        "custody",
+        "deliveries",
+        "deviations",
+        "document_decisions",
+        "documents",
+        "draws",
+        "hit_decisions",
+        "keys",
+        "ledger_entries",
+        "license_lines",
+        "license_states",
+        "licenses",
+        "obligations",
+        "party_standings",
+        "people",
+        "reports",
+        "rungs",
+        "screening_hits",
+        "screenings",
+        "shipments",
+        "signatures",
+        "signing_key_revocations",
+        "signing_keys",
+        "statements",
+        "transfers",
+        "units",
+        "waivers",
+    }
+)
 
 
 # An export
@@ -582,6 +992,7 @@ class _Entries:
         export.leaves += sha256(b"\x00" + entry).digest()
         if b'"body":"sha256:%b"' % sha256(body).hexdigest().encode() not in entry:
             self.findings.fault(seq, "its body is not the one its sealed form names")
+            return
         export.folded.take(entry, body)
         if entry.startswith(b'{"action":"journal.rolled_back"'):
             export.rollbacks.append((seq, json.loads(body)))
@@ -606,7 +1017,10 @@ def check_export(path: Path, trust: Trust, findings: Findings) -> None:
     elif not findings.named(*bad):
         first = max(bad[0], _rewritten_from(export, tree))
         findings.fault(first, f"from here to entry {bad[1]} at least one was changed")
-    export.folded.compare(export.rows, export.waiting, findings)
+    if findings.faults:
+        findings.left_out.append("the tables, as the entries themselves are not whole")
+    else:
+        export.folded.compare(export.rows, export.waiting, findings)
     for seq, what in export.folded.signatures.faults:
         findings.fault(seq, what)
     if export.folded.signatures.held:

@@ -111,10 +111,11 @@ def _climb(
     row.next_look_at = min((at for at in looks if at is not None), default=None)
     row.changed_at = now if row.state != before else row.changed_at
     session.flush()
+    reached = climbed.told.name if climbed.told else None
     if row.state != before and not {State.OVERDUE, State.WAIVED}.isdisjoint({row.state, before}):
-        record.tell(session, row, docket, now)
+        record.tell(session, row, docket, now, reached=reached)
     elif climbed.told is not None:
-        record.tell(session, row, docket, now, climbing.word(climbed.told))
+        record.tell(session, row, docket, now, climbing.word(climbed.told), reached=reached)
     if row.state == State.OVERDUE:
         assessments.judge_obligations(
             session, docket, ruling, obligations=[record.owed(row)], now=now

@@ -128,9 +128,18 @@ def is_secret(key: str) -> bool:
 
 
 def tell(
-    session: Session, row: Obligation, docket: Docket, now: datetime, what: str | None = None
+    session: Session,
+    row: Obligation,
+    docket: Docket,
+    now: datetime,
+    what: str | None = None,
+    *,
+    reached: str | None = None,
 ) -> None:
-    """Tell the journal of an obligation's state, or of what else happened to it."""
+    """Tell the journal of an obligation's state, or of what else happened to it.
+
+    `reached` is the rung of its ladder that somebody is told of with this.
+    """
     versions = docket.rulings.get(row.key, ())
     secret = any(one.monitor.confidential for one in versions)
     journal.append(
@@ -145,9 +154,11 @@ def tell(
             "subject": {row.subject_kind: row.subject},
             "slot": row.slot,
             "item": row.item,
+            "state": row.state,
             "due_at": row.due_at.isoformat(),
             "met_at": row.met_at.isoformat() if row.met_at else None,
             "rung": row.rung,
+            "reached": reached,
             "waived_until": row.waived_until.isoformat() if row.waived_until else None,
             "ground": row.ground,
         },

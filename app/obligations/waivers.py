@@ -68,6 +68,7 @@ def propose(
     if waiting is not None:
         waiting.refused_by, waiting.refused_at = actor.key, now
         session.flush()
+        _tell(session, license, row, waiting, "refused", actor, now)
     proposed = Waiver(
         obligation_id=id,
         ground=waiver.ground,

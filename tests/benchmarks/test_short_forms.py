@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,9 @@ from benchmarks import drills, one_license
 from benchmarks.backups import backups
 from benchmarks.commits import commits
 from benchmarks.figures import FIGURES
+from benchmarks.hostile_files import hostile_files
 from benchmarks.point_in_time import point_in_time
+from benchmarks.tampering import tamper_with
 from monitors import catalogue
 
 
@@ -70,3 +73,17 @@ def test_a_database_set_back_in_time_is_right_to_the_row_and_the_rollback_is_fla
     assert figures["witnessed"] > figures["went back to"]
     assert figures["flagged by the verifier"]
     assert figures["silent until decided"]
+
+
+def test_whatever_a_superuser_changes_is_found_and_the_first_bad_entry_named(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    figures = tamper_with(postgres, tmp_path, 42, seed=2)
+    assert (figures["mutations"], figures["found"]) == (42, 42)
+    assert figures["first bad entry known and named"] >= 30
+
+
+def test_no_hostile_file_is_taken_no_good_one_refused_and_of_a_stranger_little_is_read() -> None:
+    figures = hostile_files(24)
+    assert (figures["bad accepted"], figures["good refused"]) == (0, 0)
+    assert min(figures["bad"], figures["good"]) >= 3

@@ -38,7 +38,10 @@ from tests.conftest import Door, MakeLicense, settings_for
 from tests.evidence import good
 from tests.evidence.handing_in import accepted
 from tests.journal.test_sequencer import commit
+from tests.journal.told_keys import door
 from tests.world import condition
+
+__all__ = ["door"]
 
 _numbers = count(1)
 

@@ -12,7 +12,10 @@ from app.journal.notes import Signer, Verifier
 from app.journal.sequencer import Sequencer
 from tests.conftest import Door, Harm, MakeLicense
 from tests.journal.test_sequencer import commit
+from tests.journal.told_keys import door
 from tests.world import condition
+
+__all__ = ["door"]
 
 
 def run(arguments: list[str]) -> int:
@@ -88,21 +91,21 @@ def test_what_is_about_a_person_is_erased_and_every_proof_goes_on_to_hold(
 ) -> None:
     assert run(["keys", "add", "--role", "auditor", "--label", "Jane Doe, room 7"]) == 0
     sequencer.tick()
-    (entry,) = officer.get("/v1/journal").json()["items"]
+    _, entry = officer.get("/v1/journal").json()["items"]
     assert set(entry["body"]["label"]) == {"commitment"}
-    proof = officer.get("/v1/journal/1/proof").text
-    (shown,) = officer.get("/v1/journal/1/disclosures").json()
+    proof = officer.get("/v1/journal/2/proof").text
+    (shown,) = officer.get("/v1/journal/2/disclosures").json()
     assert shown["value"] == "Jane Doe, room 7"
     assert shown["commitment"] == entry["body"]["label"]["commitment"]
-    erase = ["journal", "erase", "1", "label", "--ground", "she asked for it"]
+    erase = ["journal", "erase", "2", "label", "--ground", "she asked for it"]
     assert run(erase) == 0
     sequencer.tick()
-    (shown,) = officer.get("/v1/journal/1/disclosures").json()
+    (shown,) = officer.get("/v1/journal/2/disclosures").json()
     assert (shown["value"], shown["salt"]) == (None, None)
     assert run(erase) == 1
-    assert run(["journal", "erase", "1", "role", "--ground", "a mistake"]) == 1
-    told = officer.get("/v1/journal").json()["items"][1]
-    assert (told["action"], told["subject"]) == ("journal.erased", "entry:1")
+    assert run(["journal", "erase", "2", "role", "--ground", "a mistake"]) == 1
+    told = officer.get("/v1/journal").json()["items"][2]
+    assert (told["action"], told["subject"]) == ("journal.erased", "entry:2")
     assert told["body"]["ground"] == "she asked for it"
     file = tmp_path / "filing.tlog-proof"
     file.write_text(proof)

@@ -19,6 +19,9 @@ from app.journal.seen import CheckpointUnfit
 from app.journal.sequencer import Sequencer
 from app.settings import Settings
 from tests.journal.test_sequencer import NOW, commit
+from tests.journal.told_keys import door
+
+__all__ = ["door"]
 
 
 @pytest.fixture

@@ -13,13 +13,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from app.access import service as access
+from app.access.rules import Role
 from app.cli import export, verify
 from app.database import Sessions
 from app.journal import sealing
 from app.journal.notes import Signer
 from app.journal.sequencer import Sequencer
-from tests.conftest import Door, MakeLicense
+from app.people import keys
+from tests.conftest import Clock, Door, MakeLicense, OpenDoor
 from tests.journal.test_sequencer import commit, end_leader, follows
+from tests.journal.told_keys import ACTOR, tell_of_keys
 from tests.world import condition
 
 PORTIONS = 40
@@ -262,7 +266,9 @@ def test_who_else_s_key_is_not_believed(journal: None, check: Check) -> None:
 
 
 @pytest.fixture
-def world(make_license: MakeLicense, exporter: Door, officer: Door, sequencer: Sequencer) -> str:
+def world(
+    make_license: MakeLicense, exporter: Door, owners: Sessions, sequencer: Sequencer, time: Clock
+) -> str:
     """A license with a deviation, a batch, and another license that was suspended."""
     license = make_license(condition("gallery_cap", max_enrolled=5_000), serials=("G-1",))
     number: str = license["number"]
@@ -280,6 +286,13 @@ def world(make_license: MakeLicense, exporter: Door, officer: Door, sequencer: S
     )
     headers = {"Content-Type": "application/x-ndjson"}
     assert exporter.post("/v1/readings", content=reading, headers=headers).status_code == 200
+    tell_of_keys(owners, time())
+    with owners.begin() as session:
+        past, _ = access.issue(session, Role.AUDITOR, party=None, label="past", now=time())
+        keys.tell(session, past, "key.issued", ACTOR, time())
+        keys.tell(
+            session, access.revoke(session, past.id, now=time()), "key.revoked", ACTOR, time()
+        )
     while sequencer.tick():
         pass
     return number
@@ -310,6 +323,14 @@ def test_tables_are_what_the_entries_add_up_to(world: str, check: Check) -> None
         ("DELETE FROM reports", "the table does not have it"),
         ("DELETE FROM readings", "readings is 0, the entries say 1"),
         ("UPDATE reading_batches SET root = sha256('')", "root is"),
+        (
+            "UPDATE conditions SET terms = '{\"max_enrolled\": 9}'",
+            "max_enrolled is 9, the entries say",
+        ),
+        ("UPDATE statements SET facts = facts || '{\"gallery_size\": 1}'", "gallery_size is 1"),
+        ("UPDATE keys SET role = 'administrator'", "role is 'administrator'"),
+        ("UPDATE keys SET revoked_at = NULL", "revoked_at is None, the entries say '2"),
+        ("DELETE FROM units", "the table does not have it"),
         ("UPDATE shipments SET sent = sent || '{\"quantity\": 9}'", "quantity is 9"),
         (
             (
@@ -325,6 +346,35 @@ def test_a_table_that_was_changed_is_found(
 ) -> None:
     harm(owner, statement)
     assert told in "\n".join(check().told())
+
+
+def test_what_a_key_may_that_nobody_made_is_found(
+    world: str, check: Check, owner: Engine, door: OpenDoor
+) -> None:
+    door("supervisor")
+    assert "the table has it, and no entry tells of it" in "\n".join(check().told())
+
+
+def test_text_that_looks_like_a_number_is_compared_as_text() -> None:
+    right = {"serial": "0012", "quantity": "12.50", "at": "2026-03-01T00:00:00Z", "on": True}
+    found = right | {"quantity": 12.5, "at": "2026-03-01T01:00:00+01:00"}
+    fold = verify.Fold()
+    fold.tables["units"]["a"] = right
+    for change, faults in (({}, 0), ({"serial": "12"}, 1), ({"on": 1}, 1), ({"at": None}, 1)):
+        findings = verify.Findings()
+        fold.compare({"units": {"a": found | change}}, set(), findings)
+        assert len(findings.faults) == faults, change
+
+
+def test_an_entry_that_says_too_little_is_a_fault_and_stops_nothing() -> None:
+    fold, findings = verify.Fold(), verify.Findings()
+    head = b'{"action":"delivery.filed","actor":"exporter:x","party":null,"recorded_at":"2026",'
+    fold.take(head + b'"seq":7,"subject":"shipment:BX-1/S"}', b"{}")
+    fold.take(
+        head.replace(b"delivery", b"shipment") + b'"seq":8,"subject":"shipment:BX-1/S"}', b"{}"
+    )
+    fold.compare({}, set(), findings)
+    assert [seq for seq, _ in findings.faults] == [8]
 
 
 def test_the_file_runs_alone(

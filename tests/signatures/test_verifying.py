@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import Engine
 
 from app.cli import verify
+from app.database import Sessions
 from app.journal.sequencer import Sequencer
 from tests.conftest import Clock, Door, MakeLicense
 from tests.doors.filings import attestation
 from tests.journal.test_verify import Check, check, harm
+from tests.journal.told_keys import tell_of_keys
 from tests.signatures.signers import DAY, made, registered, signed
 
 __all__ = ["check"]
@@ -18,7 +20,13 @@ KINDS = ("Ed25519", "ES256", "ES384", "PS256")
 
 
 @pytest.fixture
-def filed(exporter: Door, make_license: MakeLicense, sequencer: Sequencer, time: Clock) -> str:
+def filed(
+    exporter: Door,
+    make_license: MakeLicense,
+    owners: Sessions,
+    sequencer: Sequencer,
+    time: Clock,
+) -> str:
     """A report signed by a key of every sort; the keys are revoked afterwards."""
     number = make_license(serials=("FR-1",))["number"]
     for kind in KINDS:
@@ -31,6 +39,7 @@ def filed(exporter: Door, make_license: MakeLicense, sequencer: Sequencer, time:
         answer = exporter.post("/v1/reports", signed(body, key, time()))
         assert answer.status_code == 201, answer.text
         exporter.post(f"/v1/signing-keys/{id}/revocation", {"ground": "Replaced."})
+    tell_of_keys(owners, time())
     sequencer.tick()
     return str(number)
 
