@@ -78,7 +78,7 @@ def found(session: Session) -> tuple[list[Any], list[Any]]:
 
 
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

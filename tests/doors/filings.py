@@ -85,6 +85,11 @@ def problem(answer: Any, status: int, slug: str | None = None) -> dict[str, Any]
     return body
 
 
+def told(answer: Any) -> dict[str, str]:
+    """Give the headers of an answer, but how many requests the asker has left."""
+    return {name: value for name, value in answer.headers.items() if name != "ratelimit"}
+
+
 def rows(sessions: Sessions, *tables: str) -> dict[str, int]:
     """Count what is stored."""
     with sessions() as session:

@@ -60,7 +60,7 @@ told = st.tuples(st.integers(0, 60), st.lists(statement, min_size=1, max_size=3)
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
