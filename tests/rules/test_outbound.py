@@ -259,3 +259,15 @@ def test_http_is_for_allowed_networks_and_ports_are_listed() -> None:
     for port in (22, 25, 80, 8443, 0):
         with pytest.raises(PortRefused):
             _judge(f"https://example.org:{port}/", "8.8.8.8")
+
+
+def test_a_teredo_address_leads_to_its_client_turned_over() -> None:
+    """The example of RFC 4380, 4: the client behind 192.0.2.45."""
+    address = IPv6Address("2001:0:4136:e378:8000:63bf:3fff:fdd2")
+    assert IPv4Address("192.0.2.45") in set(rules.embedded(address))
+
+
+def test_a_local_translation_prefix_hides_an_address_in_two_parts() -> None:
+    """RFC 6052, 2.2, prefix of 48 bits: 16 bits, eight of zero, 16 bits."""
+    address = IPv6Address("64:ff9b:1:c000:2:2d00::")
+    assert IPv4Address("192.0.2.45") in set(rules.embedded(address))

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.access.rules import OF_THE_AUTHORITY, Actor, Role, id_of, same_person, scope_of
+from app.access.rules import (
+    OF_THE_AUTHORITY,
+    Actor,
+    Role,
+    ScopeNotAllowed,
+    check_scope,
+    id_of,
+    same_person,
+    scope_of,
+)
 from app.people import patience, rules
 from app.people.patience import (
     LONGEST_WAIT,
@@ -180,3 +189,70 @@ def test_a_scope_is_a_resource_and_how_it_is_used(path: str, method: str, scope:
 def test_a_person_is_never_taken_for_a_key() -> None:
     assert {len(rules.mint_id()) for _ in range(20)} == {12}
     assert len({rules.mint_id() for _ in range(200)}) == 200
+
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_a_key_with_scopes_opens_these_and_no_other() -> None:
+    reader = Actor("k", Role.DASHBOARD, scopes=frozenset({"alerts:read"}))
+    check_scope(Actor("k", Role.DASHBOARD), "/v1/licenses", "GET")
+    check_scope(reader, "/v1/alerts/current", "GET")
+    with pytest.raises(ScopeNotAllowed, match="scope alerts:write"):
+        check_scope(reader, "/v1/alerts", "POST")
+
+
+def test_a_sign_in_name_is_compared_without_case_or_space() -> None:
+    assert rules.folded("  Ada@Example.ORG ") == "ada@example.org"
+
+
+def test_only_a_person_is_asked_for_a_recent_sign_in() -> None:
+    rules.check_fresh(Actor("k", Role.ADMINISTRATOR), NOON)
+    fresh = Presence("p", Role.ADMINISTRATOR, authenticated_at=NOON - rules.RECENT)
+    rules.check_fresh(fresh, NOON)
+    for stale in (None, NOON - rules.RECENT - timedelta(seconds=1)):
+        with pytest.raises(rules.SignInTooOld):
+            rules.check_fresh(Presence("p", Role.ADMINISTRATOR, authenticated_at=stale), NOON)
+
+
+@pytest.mark.parametrize(
+    ("headers", "strictly", "foreign"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"origin": "https://own.example"}, True, False),
+        ({"origin": "https://other.example"}, False, True),
+        ({"origin": "https://own.example", "sec-fetch-site": "cross-site"}, True, True),
+        ({"origin": "https://own.example", "sec-fetch-site": "same-origin"}, True, False),
+        ({"sec-fetch-site": "none"}, False, False),
+    ],
+)
+def test_a_change_that_another_site_asks_for_is_refused(
+    headers: dict[str, str],
+    strictly: bool,  # noqa: FBT001 a table
+    foreign: bool,  # noqa: FBT001 a table
+) -> None:
+    own = frozenset({"https://own.example"})
+    if not foreign:
+        rules.check_origin(headers, own, strictly=strictly)
+        return
+    with pytest.raises(rules.ForeignOrigin):
+        rules.check_origin(headers, own, strictly=strictly)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (None, "another program"),
+        ("curl/8.5", "curl"),
+        ("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14) Version/17 Safari/605", "Safari on macOS"),
+    ],
+)
+def test_a_browser_is_named_so_coarsely_that_it_names_nobody(told: str | None, shown: str) -> None:
+    assert rules.browser(told) == shown
+
+
+def test_an_administrator_administers_everybody() -> None:
+    for role in Role:
+        rules.check_administers(Actor("k", Role.ADMINISTRATOR), role, None)
